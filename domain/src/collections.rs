@@ -1,0 +1,328 @@
+//! Every kind of aggregate, each in one entry of [`collections!`]: what the API calls its collection, its commands, its
+//! events. The store, the relay, the projections, the API and the published schemas all follow this list.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use schemars::Schema;
+use serde_json::Value;
+
+use crate::capsule::{self, Capsule, CapsuleCommand, CapsuleEvent};
+use crate::ids::{CapsuleId, TenantId, UserRef};
+use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
+use crate::rejection::{InputError, Rejection};
+use crate::upcast::{self, UpcastError};
+
+/// What a decision may know besides the aggregate's own state.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// When the request arrived.
+    pub now: DateTime<Utc>,
+    /// The capsule that an interaction belongs to; `Capsule::Unknown` for commands that need none.
+    pub capsule: Arc<Capsule>,
+}
+
+impl Context {
+    /// How far ahead of the server's clock a client's may be.
+    pub const AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
+
+    pub fn at(now: DateTime<Utc>) -> Self {
+        Self { now, capsule: Arc::default() }
+    }
+
+    /// The business time of a command: its own, or now.
+    pub fn occurred_at(&self, given: Option<DateTime<Utc>>) -> Result<DateTime<Utc>, Rejection> {
+        match given {
+            Some(time) if time > self.now + Self::AHEAD_MAX => Err(Rejection::TimeAhead),
+            Some(time) => Ok(time),
+            None => Ok(self.now),
+        }
+    }
+}
+
+/// The name of one aggregate's stream of events.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stream {
+    pub tenant: TenantId,
+    pub aggregate_type: AggregateType,
+    /// As clients name it, without the tenant.
+    pub id: String,
+}
+
+impl Stream {
+    pub fn capsule(tenant: &TenantId, id: &CapsuleId) -> Self {
+        Self { tenant: tenant.clone(), aggregate_type: AggregateType::Capsule, id: id.as_str().to_owned() }
+    }
+
+    /// The id in column `aggregate_id`, unique among all tenants: `TENANT/ID`.
+    pub fn aggregate_id(&self) -> String {
+        format!("{}/{}", self.tenant, self.id)
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.aggregate_type.collection(), self.id)
+    }
+}
+
+/// One command of a collection, as its users read about it.
+#[derive(Debug, Clone)]
+pub struct CommandInfo {
+    pub aggregate_type: AggregateType,
+    pub name: &'static str,
+    pub schema: fn() -> Schema,
+}
+
+/// One published event.
+#[derive(Debug, Clone)]
+pub struct EventInfo {
+    pub aggregate_type: AggregateType,
+    pub name: &'static str,
+    pub version: &'static str,
+    pub schema: fn() -> Schema,
+}
+
+/// Why stored bytes are not the event that they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("no event type {0} is known to this build")]
+    UnknownType(String),
+    #[error("the payload of {event_type} is not of its form")]
+    Payload { event_type: String, source: serde_json::Error },
+    #[error("the event could not be brought to the present version")]
+    Upcast(#[from] UpcastError),
+}
+
+macro_rules! collections {
+    ($(
+        $kind:ident($collection:literal, $type:literal, $command_enum:ident, $event_enum:ident) {
+            $( command $command_name:literal => $command:ident($command_data:ty); )*
+            $( event $event:ident($event_data:ty) $version:literal; )*
+        }
+    )*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum AggregateType { $($kind),* }
+
+        /// What an aggregate's events have made of it.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum State { $($kind($kind)),* }
+
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Command { $($kind($command_enum)),* }
+
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event { $($kind($event_enum)),* }
+
+        impl AggregateType {
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// As stored in column `aggregate_type`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => $type),* }
+            }
+
+            /// As in the API's paths.
+            pub fn collection(self) -> &'static str {
+                match self { $(Self::$kind => $collection),* }
+            }
+
+            pub fn from_stored(text: &str) -> Option<Self> {
+                match text { $($type => Some(Self::$kind),)* _ => None }
+            }
+
+            pub fn from_collection(text: &str) -> Option<Self> {
+                match text { $($collection => Some(Self::$kind),)* _ => None }
+            }
+
+            pub fn commands(self) -> Vec<CommandInfo> {
+                match self { $(Self::$kind => vec![$(CommandInfo {
+                    aggregate_type: self, name: $command_name, schema: || schemars::schema_for!($command_data),
+                }),*]),* }
+            }
+
+            pub fn events(self) -> Vec<EventInfo> {
+                match self { $(Self::$kind => vec![$(EventInfo {
+                    aggregate_type: self, name: stringify!($event), version: $version, schema: || schemars::schema_for!($event_data),
+                }),*]),* }
+            }
+        }
+
+        impl Command {
+            /// Reads `data` as the command of this name.
+            pub fn parse(aggregate_type: AggregateType, name: &str, data: &[u8]) -> Result<Self, InputError> {
+                match (aggregate_type, name) {
+                    $($((AggregateType::$kind, $command_name) => {
+                        let data: $command_data = crate::input::from_json(data)?;
+                        Ok(Self::$kind($command_enum::$command(data.into())))
+                    })*)*
+                    _ => Err(InputError {
+                        code: "unknown_command",
+                        detail: format!(
+                            "{} know no command {name:?}; they know {}",
+                            aggregate_type.collection(),
+                            aggregate_type.commands().iter().map(|command| command.name).collect::<Vec<_>>().join(", "),
+                        ),
+                        field: String::new(),
+                    }),
+                }
+            }
+
+            pub fn aggregate_type(&self) -> AggregateType {
+                match self { $(Self::$kind(_) => AggregateType::$kind),* }
+            }
+        }
+
+        impl State {
+            /// Of an aggregate without events.
+            pub fn initial(aggregate_type: AggregateType) -> Self {
+                match aggregate_type { $(AggregateType::$kind => Self::$kind(<$kind>::default())),* }
+            }
+
+            /// The state after one more event; an event of another kind of aggregate changes nothing.
+            #[must_use]
+            pub fn evolve(self, event: &Event) -> Self {
+                match (self, event) {
+                    $((Self::$kind(state), Event::$kind(event)) => Self::$kind(state.evolve(event)),)*
+                    #[allow(unreachable_patterns)]
+                    (state, _) => state,
+                }
+            }
+        }
+
+        impl Event {
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$kind(event) => event.name()),* }
+            }
+
+            pub fn version(&self) -> &'static str {
+                match self { $(Self::$kind(event) => event.version()),* }
+            }
+
+            pub fn occurred_at(&self) -> DateTime<Utc> {
+                match self { $(Self::$kind(event) => event.occurred_at()),* }
+            }
+
+            /// The payload as it is stored and published.
+            pub fn payload(&self) -> String {
+                match self { $(Self::$kind(event) => serde_json::to_string(event)),* }
+                    .expect("an event holds only strings, numbers and maps with string keys")
+            }
+
+            /// Reads a stored payload of any version ever published.
+            pub fn decode(event_type: &str, version: &str, payload: &[u8]) -> Result<Self, DecodeError> {
+                match event_type {
+                    $($(stringify!($event) => {
+                        let data: Result<$event_data, _> = if version == $version {
+                            serde_json::from_slice(payload)
+                        } else {
+                            let value: Value = serde_json::from_slice(payload).map_err(|source| DecodeError::Payload {
+                                event_type: event_type.to_owned(), source,
+                            })?;
+                            serde_json::from_value(upcast::to_version(event_type, version, $version, value)?)
+                        };
+                        data.map(|data| Self::$kind($event_enum::$event(data.into())))
+                            .map_err(|source| DecodeError::Payload { event_type: event_type.to_owned(), source })
+                    })*)*
+                    _ => Err(DecodeError::UnknownType(event_type.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+collections! {
+    Capsule("capsules", "capsule", CapsuleCommand, CapsuleEvent) {
+        command "create" => Create(capsule::CreateCapsule);
+        command "rename" => Rename(capsule::RenameCapsule);
+        command "publish" => Publish(capsule::PublishCapsule);
+        command "archive" => Archive(capsule::ArchiveCapsule);
+        event CapsuleCreated(capsule::CapsuleCreated) "1.0";
+        event CapsuleRenamed(capsule::CapsuleRenamed) "1.0";
+        event CapsulePublished(capsule::CapsulePublished) "1.0";
+        event CapsuleArchived(capsule::CapsuleArchived) "1.0";
+    }
+    Interaction("interactions", "interaction", InteractionCommand, InteractionEvent) {
+        command "record" => Record(interaction::RecordInteraction);
+        command "void" => Void(interaction::VoidInteraction);
+        event InteractionRecorded(interaction::InteractionRecorded) "1.0";
+        event InteractionVoided(interaction::InteractionVoided) "1.0";
+    }
+}
+
+impl Command {
+    /// The capsule whose state this decision needs, and which must not have moved when the events are appended.
+    pub fn capsule(&self) -> Option<&CapsuleId> {
+        match self {
+            Self::Interaction(InteractionCommand::Record(record)) => Some(&record.capsule_id),
+            Self::Interaction(InteractionCommand::Void(_)) | Self::Capsule(_) => None,
+        }
+    }
+
+    /// The users it names, for the vault to replace.
+    pub fn users(&mut self) -> impl Iterator<Item = &mut UserRef> {
+        match self {
+            Self::Interaction(InteractionCommand::Record(record)) => record.user_id.as_mut(),
+            Self::Interaction(InteractionCommand::Void(_)) | Self::Capsule(_) => None,
+        }
+        .into_iter()
+    }
+}
+
+impl State {
+    /// What follows from a command. A pure function: the same state, command and context give the same events.
+    pub fn decide(&self, command: Command, context: &Context) -> Result<Vec<Event>, Rejection> {
+        match (self, command) {
+            (Self::Capsule(state), Command::Capsule(command)) => {
+                let at = context.occurred_at(command.occurred_at())?;
+                Ok(capsule::decide(state, command, at)?.into_iter().map(Event::Capsule).collect())
+            }
+            (Self::Interaction(state), Command::Interaction(command)) => {
+                let at = context.occurred_at(command.occurred_at())?;
+                Ok(interaction::decide(state, command, at, &context.capsule)?.into_iter().map(Event::Interaction).collect())
+            }
+            (state, command) => unreachable!("a command of {:?} for {state:?}", command.aggregate_type()),
+        }
+    }
+
+    /// What the stream's events are spread over partitions by: the capsule for capsules and interactions, else the id.
+    pub fn partition_key<'a>(&'a self, command: &'a Command, id: &'a str) -> &'a str {
+        match self {
+            Self::Interaction(state) => state.capsule_id().or(command.capsule()).map_or(id, CapsuleId::as_str),
+            Self::Capsule(_) => id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_and_the_events_agree_on_names_and_versions() {
+        for aggregate_type in AggregateType::ALL {
+            assert_eq!(AggregateType::from_stored(aggregate_type.as_str()), Some(*aggregate_type));
+            assert_eq!(AggregateType::from_collection(aggregate_type.collection()), Some(*aggregate_type));
+        }
+        let event =
+            Event::decode("CapsulePublished", "1.0", br#"{"type":"CapsulePublished","occurred_at":"2026-10-31T12:00:00Z"}"#)
+                .expect("an event");
+        assert_eq!((event.name(), event.version()), ("CapsulePublished", "1.0"));
+        assert_eq!(event.payload(), r#"{"type":"CapsulePublished","occurred_at":"2026-10-31T12:00:00Z"}"#);
+    }
+
+    #[test]
+    fn an_event_of_another_build_is_an_error_not_a_guess() {
+        assert!(matches!(Event::decode("MoonLanded", "1.0", b"{}"), Err(DecodeError::UnknownType(_))));
+        assert!(matches!(Event::decode("CapsulePublished", "9.0", b"{}"), Err(DecodeError::Upcast(_))));
+        assert!(matches!(Event::decode("CapsulePublished", "1.0", b"{}"), Err(DecodeError::Payload { .. })));
+    }
+
+    #[test]
+    fn an_unknown_command_is_told_the_known_ones() {
+        let error = Command::parse(AggregateType::Capsule, "explode", b"{}").expect_err("no such command");
+        assert_eq!(error.code, "unknown_command");
+        assert!(error.detail.contains("create, rename, publish, archive"), "{}", error.detail);
+    }
+}

@@ -1,0 +1,28 @@
+//! What can happen in the company and what it means.
+//!
+//! Pure: no I/O, no clock, no randomness. Time and ids are arguments. Every other crate speaks in the types defined here,
+//! and this crate knows none of them.
+//!
+//! Where to start:
+//! * [`capsule`] and [`interaction`]: the aggregates. Each has its commands, events, state and `decide`.
+//! * [`collections`]: the one list of all aggregates; adding a kind of aggregate is adding a line there.
+//! * [`recorded`]: an event as the ledger holds it, with its partition and position.
+//! * [`north_star`] and [`plan`]: what the figures mean and what they are held against.
+
+pub mod capsule;
+pub mod collections;
+pub mod ids;
+pub mod input;
+pub mod interaction;
+pub mod north_star;
+pub mod plan;
+pub mod recorded;
+pub mod rejection;
+pub mod upcast;
+
+pub use capsule::Capsule;
+pub use collections::{AggregateType, Command, CommandInfo, Context, Event, State, Stream};
+pub use ids::{CapsuleId, InteractionId, Label, Pseudonym, SessionId, TenantId, Title, UserId, UserRef};
+pub use interaction::Interaction;
+pub use recorded::{Metadata, NewEvent, Partition, Position, RecordedEvent};
+pub use rejection::{InputError, Rejection};

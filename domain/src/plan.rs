@@ -1,0 +1,140 @@
+//! The scaling plan: stages, what each can carry, and when the company outgrows it.
+
+use chrono::{Datelike, NaiveDate};
+use serde::Deserialize;
+
+/// The plan in force, from `schemas/plan.toml`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Plan {
+    pub version: u16,
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Stage {
+    pub number: u16,
+    pub name: String,
+    /// First and last month of the stage, counted from the company's first month, which is 1.
+    pub months: (u32, u32),
+    /// Users that the stage can carry.
+    pub users: u64,
+    /// Capsule interactions a month that the stage can carry.
+    pub interactions_per_month: u64,
+    pub storage_tb: u64,
+    pub uptime_percent: f64,
+}
+
+/// How fast a monthly figure grows and when it reaches a limit at that rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outlook {
+    /// It is there already.
+    Reached,
+    /// In so many months after the last complete one.
+    InMonths(f64),
+    /// It does not grow.
+    Never,
+    /// Fewer than two complete months with a figure.
+    NoData,
+}
+
+impl Plan {
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The plan that the project carries.
+    pub fn adopted() -> Self {
+        Self::from_toml(include_str!("../../schemas/plan.toml")).expect("a test reads the plan that is compiled in")
+    }
+
+    /// The stage that the plan puts the company's `month` in; after the last, the last. Month 1 is the first.
+    pub fn stage_in_month(&self, month: u32) -> Option<&Stage> {
+        self.stages.iter().find(|stage| month <= stage.months.1).or(self.stages.last())
+    }
+
+    /// The smallest stage that can carry these figures; none if they are beyond the last.
+    pub fn stage_for(&self, users: u64, interactions: u64) -> Option<&Stage> {
+        self.stages.iter().find(|stage| users <= stage.users && interactions <= stage.interactions_per_month)
+    }
+}
+
+/// Which month of the company `month` is, its first being 1; 0 before the first.
+pub fn month_number(first: NaiveDate, month: NaiveDate) -> u32 {
+    let months = |date: NaiveDate| date.year() * 12 + i32::try_from(date.month0()).expect("0 to 11");
+    u32::try_from(months(month) - months(first) + 1).unwrap_or(0)
+}
+
+/// The compound growth a month over the last (up to) three steps between complete months, as a factor: 1.1 is 10 % a month.
+pub fn growth(complete_months: &[u64]) -> Option<f64> {
+    let recent = &complete_months[complete_months.len().saturating_sub(4)..];
+    let (first, last) = (*recent.first()?, *recent.last()?);
+    if recent.len() < 2 || first == 0 || last == 0 {
+        return None;
+    }
+    let steps = f64::from(u32::try_from(recent.len() - 1).expect("at most 3"));
+    #[allow(clippy::cast_precision_loss)]
+    Some((last as f64 / first as f64).powf(1.0 / steps))
+}
+
+/// When a figure reaches `limit` at its present growth.
+pub fn outlook(complete_months: &[u64], limit: u64) -> Outlook {
+    let (Some(&last), growth) = (complete_months.last(), growth(complete_months)) else {
+        return Outlook::NoData;
+    };
+    if last >= limit {
+        return Outlook::Reached;
+    }
+    match growth {
+        None => Outlook::NoData,
+        Some(factor) if factor <= 1.0 => Outlook::Never,
+        #[allow(clippy::cast_precision_loss)]
+        Some(factor) => Outlook::InMonths((limit as f64 / last as f64).ln() / factor.ln()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn month(text: &str) -> NaiveDate {
+        format!("{text}-01").parse().expect("a month")
+    }
+
+    #[test]
+    fn the_plan_has_the_strategys_capacities() {
+        let plan = Plan::adopted();
+        let capacities: Vec<_> = plan.stages.iter().map(|stage| (stage.users, stage.interactions_per_month)).collect();
+        assert_eq!(capacities, [(10_000, 100_000), (75_000, 1_000_000), (250_000, 5_000_000)]);
+    }
+
+    #[test]
+    fn the_plan_knows_the_stage_of_each_month() {
+        let plan = Plan::adopted();
+        let stages: Vec<_> =
+            [1, 6, 7, 18, 19, 36, 40].iter().map(|month| plan.stage_in_month(*month).expect("a stage").number).collect();
+        assert_eq!(stages, [1, 1, 2, 2, 3, 3, 3]);
+        assert_eq!(month_number(month("2025-11"), month("2025-11")), 1);
+        assert_eq!(month_number(month("2025-11"), month("2026-02")), 4);
+        assert_eq!(month_number(month("2025-11"), month("2025-10")), 0);
+    }
+
+    #[test]
+    fn the_smallest_stage_that_carries_users_and_interactions_is_the_one() {
+        let plan = Plan::adopted();
+        let stage = |users, interactions| plan.stage_for(users, interactions).map(|stage| stage.number);
+        assert_eq!(stage(10_000, 100_000), Some(1));
+        assert_eq!(stage(10_001, 100_000), Some(2));
+        assert_eq!(stage(10, 1_000_001), Some(3));
+        assert_eq!(stage(250_001, 1), None);
+    }
+
+    #[test]
+    fn the_limit_is_reached_when_compound_growth_says_so() {
+        assert_eq!(outlook(&[100, 200, 400], 1_600), Outlook::InMonths(2.0));
+        assert_eq!(outlook(&[1, 100, 200, 400, 800], 800), Outlook::Reached);
+        assert_eq!(outlook(&[400, 200], 800), Outlook::Never);
+        assert_eq!(outlook(&[400], 800), Outlook::NoData);
+        assert_eq!(outlook(&[], 800), Outlook::NoData);
+        assert_eq!(outlook(&[0, 400], 800), Outlook::NoData);
+    }
+}
