@@ -1,0 +1,25 @@
+# The few commands people type. Pass arguments on with ARGS, e.g. `make demo ARGS="--listen 0.0.0.0:8080"`.
+
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Start everything with demo data, and print the dashboards' URL and keys
+	@scripts/setup.sh
+	@cargo run --release --quiet --bin capsule-ledger -- up --demo $(ARGS)
+
+test: ## Run every test, against the real servers and a real browser
+	@scripts/setup.sh --browser
+	cargo test --workspace --locked $(ARGS)
+
+bench: ## Measure, side by side with peers
+	@scripts/setup.sh
+	cargo run --release -p benchmarks -- $(ARGS)
+
+lint: ## Check format and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked $(ARGS) -- -D warnings
