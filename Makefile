@@ -15,7 +15,7 @@ demo: ## Start everything with demo data, and print the dashboards' URL and keys
 test: ## Run every test, against the real servers and a real browser
 	@scripts/setup.sh --browser
 	cargo build --workspace --bins --examples --locked
-	target/debug/with-servers cargo test --workspace --locked $(ARGS)
+	$${CARGO_TARGET_DIR:-target}/debug/with-servers cargo test --workspace --locked $(ARGS)
 
 bench: ## Measure, side by side with peers
 	@scripts/setup.sh
