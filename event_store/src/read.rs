@@ -1,0 +1,137 @@
+//! Reading the ledger: by position, by id, and filtered for auditors.
+
+use std::time::Duration;
+
+use domain::{AggregateType, Partition, Position, RecordedEvent, TenantId};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+
+use crate::error::Error;
+
+const PING_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Which events an auditor asks for. Filters left out match everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    pub partition: Option<Partition>,
+    /// Only what comes after this event; from [`EventPage::next`].
+    pub after: Option<(Partition, Position)>,
+    pub aggregate_type: Option<AggregateType>,
+    /// As clients name it.
+    pub aggregate_id: Option<String>,
+    pub event_type: Option<String>,
+    /// At most [`EventQuery::LIMIT_MAX`].
+    pub limit: usize,
+}
+
+impl EventQuery {
+    pub const LIMIT_MAX: usize = 1_000;
+}
+
+/// Events by partition, then position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    pub events: Vec<RecordedEvent>,
+    /// The `after` of the next page; `None`: this was the last.
+    pub next: Option<(Partition, Position)>,
+}
+
+pub(crate) async fn read(
+    pool: &PgPool,
+    partition: Partition,
+    from: Position,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(include_str!("sql/read_partition.sql"))
+        .bind(i32::from(partition.0))
+        .bind(i64::try_from(from.0).unwrap_or(i64::MAX))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(pool)
+        .await?;
+    let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+    // The other half of the assertion in ledger.append: what is read is dense, too.
+    for (event, expected) in events.iter().zip(from.0..) {
+        if event.position.0 != expected {
+            return Err(Error::Broken(format!("partition {partition} lacks its position {expected}")));
+        }
+    }
+    Ok(events)
+}
+
+pub(crate) async fn heads(pool: &PgPool, partitions: u16) -> Result<Vec<Position>, Error> {
+    let heads: Vec<i64> =
+        sqlx::query_scalar("SELECT next_position FROM ledger.partition_heads ORDER BY partition").fetch_all(pool).await?;
+    if heads.len() != usize::from(partitions) {
+        return Err(Error::Broken(format!("{} heads for {partitions} partitions", heads.len())));
+    }
+    Ok(heads.into_iter().map(|head| Position(head as u64)).collect())
+}
+
+pub(crate) async fn event(
+    pool: &PgPool,
+    tenant: &TenantId,
+    partition: Partition,
+    position: Position,
+) -> Result<Option<RecordedEvent>, Error> {
+    let Ok(position) = i64::try_from(position.0) else { return Ok(None) };
+    let row = sqlx::query(include_str!("sql/read_event.sql"))
+        .bind(tenant.as_str())
+        .bind(i32::from(partition.0))
+        .bind(position)
+        .fetch_optional(pool)
+        .await?;
+    row.as_ref().map(recorded).transpose()
+}
+
+pub(crate) async fn events(pool: &PgPool, tenant: &TenantId, query: EventQuery) -> Result<EventPage, Error> {
+    let limit = query.limit.clamp(1, EventQuery::LIMIT_MAX);
+    let (after_partition, after_position) = query
+        .after
+        .map_or((-1, -1), |(partition, position)| (i32::from(partition.0), i64::try_from(position.0).unwrap_or(i64::MAX)));
+    let rows = sqlx::query(include_str!("sql/read_events.sql"))
+        .bind(tenant.as_str())
+        .bind(after_partition)
+        .bind(after_position)
+        .bind(query.partition.map(|partition| i32::from(partition.0)))
+        .bind(query.aggregate_type.map(AggregateType::as_str))
+        .bind(query.aggregate_id.map(|id| format!("{tenant}/{id}")))
+        .bind(query.event_type)
+        .bind(limit as i64 + 1)
+        .fetch_all(pool)
+        .await?;
+    let mut events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+    let more = events.len() > limit;
+    events.truncate(limit);
+    let next = events.last().filter(|_| more).map(|event| (event.partition, event.position));
+    Ok(EventPage { events, next })
+}
+
+pub(crate) async fn ping(pool: &PgPool) -> Result<(), Error> {
+    let answer = tokio::time::timeout(PING_WAIT_MAX, sqlx::query("SELECT 1").execute(pool)).await;
+    answer.map_err(|_| Error::Timeout { limit_ms: PING_WAIT_MAX.as_millis() as u64 })??;
+    Ok(())
+}
+
+fn recorded(row: &PgRow) -> Result<RecordedEvent, Error> {
+    let partition: i32 = row.try_get("partition")?;
+    let position: i64 = row.try_get("position")?;
+    let broken = |what: &str| Error::Broken(format!("{what} of event {partition}-{position}"));
+    let tenant: String = row.try_get("tenant")?;
+    let aggregate_id: &str = row.try_get("aggregate_id")?;
+    let id = aggregate_id.strip_prefix(&tenant).and_then(|id| id.strip_prefix('/'));
+    Ok(RecordedEvent {
+        partition: Partition(u16::try_from(partition).map_err(|_| broken("partition"))?),
+        position: Position(position as u64),
+        aggregate_type: AggregateType::from_stored(row.try_get("aggregate_type")?).ok_or_else(|| broken("aggregate_type"))?,
+        aggregate_id: id.ok_or_else(|| broken("aggregate_id"))?.to_owned(),
+        tenant: TenantId::parse(tenant).map_err(|_| broken("tenant"))?,
+        sequence: row.try_get::<i64, _>("sequence")? as u64,
+        event_type: row.try_get("event_type")?,
+        event_version: row.try_get("event_version")?,
+        partition_key: row.try_get("partition_key")?,
+        occurred_at: row.try_get("occurred_at")?,
+        recorded_at: row.try_get("recorded_at")?,
+        payload: row.try_get("payload")?,
+        metadata: row.try_get::<&str, _>("metadata")?.into(),
+    })
+}

@@ -1,0 +1,11 @@
+//! The store against a real PostgreSQL. Every test has its own database.
+
+mod append;
+mod commands;
+mod idempotency;
+mod keys;
+mod lease;
+mod repository;
+mod support;
+mod vault;
+mod workload;
