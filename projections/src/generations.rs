@@ -1,0 +1,264 @@
+//! Builds of all read models: each in a Postgres schema of its own, at most one of them live.
+
+use std::time::Duration;
+
+use domain::Partition;
+use sqlx::{Acquire, Executor, PgConnection, PgPool, Row};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::progress::partition;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GenerationStatus {
+    Building,
+    Live,
+    Retired,
+}
+
+/// One build of all read models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    pub number: i32,
+    /// The Postgres schema of its tables.
+    pub schema: String,
+    pub status: GenerationStatus,
+}
+
+static CONTROL: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/projections");
+
+/// The tables of one generation, in order.
+const TABLES: &[&str] = &[
+    include_str!("../../migrations/read_models/01_capsules.sql"),
+    include_str!("../../migrations/read_models/02_interactions.sql"),
+    include_str!("../../migrations/read_models/03_daily_counts.sql"),
+    include_str!("../../migrations/read_models/04_daily_totals.sql"),
+    include_str!("../../migrations/read_models/05_monthly_counts.sql"),
+    include_str!("../../migrations/read_models/06_members.sql"),
+    include_str!("../../migrations/read_models/07_distincts.sql"),
+];
+
+/// What a generation needs to be read but not to be built: made after the load, when it is cheaper.
+const INDEXES: &str = include_str!("../../migrations/read_models/90_indexes.sql");
+
+/// The stable views over one generation.
+pub(crate) const VIEWS: &[(&str, &str)] = &[
+    ("capsules", include_str!("../../migrations/read_views/capsules.sql")),
+    ("interactions", include_str!("../../migrations/read_views/interactions.sql")),
+    ("daily_counts", include_str!("../../migrations/read_views/daily_counts.sql")),
+    ("daily_totals", include_str!("../../migrations/read_views/daily_totals.sql")),
+    ("monthly_counts", include_str!("../../migrations/read_views/monthly_counts.sql")),
+    ("members", include_str!("../../migrations/read_views/members.sql")),
+    ("distincts", include_str!("../../migrations/read_views/distincts.sql")),
+];
+
+/// Held while generations are made or exchanged, so that processes that do so at once take turns.
+const GENERATIONS_LOCK: i64 = 0x6361_7073_756c_6567;
+
+/// How long a cut-over waits for the new generation to reach the live one, whose runner stands still meanwhile.
+const CATCH_UP_MAX: Duration = Duration::from_secs(30);
+
+/// Brings the control tables up to date and makes the first generation. Safe to run from many processes at once.
+pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
+    let mut migrator = sqlx::migrate::Migrator { ignore_missing: true, ..sqlx::migrate::Migrator::DEFAULT };
+    migrator.migrations = CONTROL.migrations.clone();
+    migrator.run(pool).await?;
+    let mut transaction = pool.begin().await?;
+    lock(&mut transaction).await?;
+    let any: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM projections.generations)").fetch_one(&mut *transaction).await?;
+    if !any {
+        let generation = create(&mut transaction, GenerationStatus::Live).await?;
+        index(&mut transaction, &generation).await?;
+        show(&mut transaction, &generation, "read").await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+impl Generation {
+    /// The one that the views in schema `read` show.
+    pub async fn live(pool: &PgPool) -> Result<Self, Error> {
+        let row = sqlx::query("SELECT number, schema_name, status FROM projections.generations WHERE status = 'live'")
+            .fetch_optional(pool)
+            .await?;
+        row.as_ref().map(generation).transpose()?.ok_or(Error::NoLiveGeneration)
+    }
+
+    pub async fn find(pool: &PgPool, number: i32) -> Result<Self, Error> {
+        let row = sqlx::query("SELECT number, schema_name, status FROM projections.generations WHERE number = $1")
+            .bind(number)
+            .fetch_optional(pool)
+            .await?;
+        row.as_ref().map(generation).transpose()?.ok_or(Error::UnknownGeneration(number))
+    }
+
+    /// Every generation that still has its tables, oldest first.
+    pub async fn all(pool: &PgPool) -> Result<Vec<Self>, Error> {
+        let rows = sqlx::query("SELECT number, schema_name, status FROM projections.generations ORDER BY number")
+            .fetch_all(pool)
+            .await?;
+        rows.iter().map(generation).collect()
+    }
+
+    /// A new, empty generation beside the live one, for a runner to fill from position 0.
+    pub async fn create_building(pool: &PgPool) -> Result<Self, Error> {
+        let mut transaction = pool.begin().await?;
+        lock(&mut transaction).await?;
+        let generation = create(&mut transaction, GenerationStatus::Building).await?;
+        transaction.commit().await?;
+        Ok(generation)
+    }
+
+    /// Makes the indexes that were left out while it was loaded. Does nothing where they are there.
+    pub async fn finish_loading(&self, pool: &PgPool) -> Result<(), Error> {
+        let mut transaction = pool.begin().await?;
+        index(&mut transaction, self).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Points the views in schema `read` at this generation, in one transaction, and retires the one before.
+    ///
+    /// Its runner must be running: the live generation is held still until this one has applied as much.
+    pub async fn cut_over(&self, pool: &PgPool) -> Result<(), Error> {
+        self.finish_loading(pool).await?;
+        let mut transaction = pool.begin().await?;
+        lock(&mut transaction).await?;
+        let status: String = sqlx::query_scalar("SELECT status FROM projections.generations WHERE number = $1")
+            .bind(self.number)
+            .fetch_optional(&mut *transaction)
+            .await?
+            .ok_or(Error::UnknownGeneration(self.number))?;
+        if status != "building" {
+            return Err(Error::NotBuilding(self.number));
+        }
+        hold_live(&mut transaction).await?;
+        let latest = Instant::now() + CATCH_UP_MAX;
+        while let Some(partition) = behind(&mut transaction, self).await? {
+            if Instant::now() > latest {
+                return Err(Error::Behind { generation: self.number, partition });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sqlx::query("UPDATE projections.generations SET status = 'retired' WHERE status = 'live'")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE projections.generations SET status = 'live', live_at = now() WHERE number = $1")
+            .bind(self.number)
+            .execute(&mut *transaction)
+            .await?;
+        show(&mut transaction, self, "read").await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Removes the tables and progress of a generation that is not live.
+    pub async fn remove(&self, pool: &PgPool) -> Result<(), Error> {
+        let mut transaction = pool.begin().await?;
+        lock(&mut transaction).await?;
+        let live: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM projections.generations WHERE number = $1 AND status = 'live')")
+                .bind(self.number)
+                .fetch_one(&mut *transaction)
+                .await?;
+        if live {
+            return Err(Error::NotBuilding(self.number));
+        }
+        for table in ["projection_faults", "progress"] {
+            let statement = format!("DELETE FROM projections.{table} WHERE generation = $1");
+            sqlx::query(&statement).bind(self.number).execute(&mut *transaction).await?;
+        }
+        sqlx::query("DELETE FROM projections.generations WHERE number = $1")
+            .bind(self.number)
+            .execute(&mut *transaction)
+            .await?;
+        (&mut *transaction).execute(format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema).as_str()).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Stops the live generation's runners until the transaction ends, so that "as far as the live one" stands still.
+pub(crate) async fn hold_live(connection: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query(
+        "SELECT FROM projections.progress JOIN projections.generations ON number = generation
+         WHERE status = 'live' ORDER BY partition FOR UPDATE OF progress",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A partition in which the generation has applied less than the live one.
+async fn behind(connection: &mut PgConnection, generation: &Generation) -> Result<Option<Partition>, Error> {
+    let behind: Option<i32> = sqlx::query_scalar(
+        "SELECT live.partition
+         FROM projections.progress AS live
+         JOIN projections.generations ON number = live.generation AND status = 'live'
+         LEFT JOIN projections.progress AS own
+             ON own.generation = $1 AND own.partition = live.partition AND own.projection = live.projection
+         WHERE live.next_position > coalesce(own.next_position, 0)
+         ORDER BY live.partition LIMIT 1",
+    )
+    .bind(generation.number)
+    .fetch_optional(connection)
+    .await?;
+    Ok(behind.map(partition))
+}
+
+async fn lock(connection: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(GENERATIONS_LOCK).execute(connection).await?;
+    Ok(())
+}
+
+async fn create(connection: &mut PgConnection, status: GenerationStatus) -> Result<Generation, Error> {
+    let number: i32 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM projections.generations")
+        .fetch_one(&mut *connection)
+        .await?;
+    let generation = Generation { number, schema: format!("generation_{number}"), status };
+    let word = if status == GenerationStatus::Live { "live" } else { "building" };
+    sqlx::query(
+        "INSERT INTO projections.generations (number, schema_name, status, live_at)
+         VALUES ($1, $2, $3, CASE WHEN $3 = 'live' THEN now() END)",
+    )
+    .bind(number)
+    .bind(&generation.schema)
+    .bind(word)
+    .execute(&mut *connection)
+    .await?;
+    (&mut *connection).execute(format!("CREATE SCHEMA {}", generation.schema).as_str()).await?;
+    in_schema(connection, &generation, &TABLES.join("\n")).await?;
+    Ok(generation)
+}
+
+async fn index(connection: &mut PgConnection, generation: &Generation) -> Result<(), Error> {
+    in_schema(connection, generation, INDEXES).await
+}
+
+/// Runs statements whose names have no schema in that of the generation; inside a transaction.
+async fn in_schema(connection: &mut PgConnection, generation: &Generation, statements: &str) -> Result<(), Error> {
+    let mut inner = connection.begin().await?;
+    let within = format!("SET LOCAL search_path = {};\n{statements};\nSET LOCAL search_path = DEFAULT", generation.schema);
+    (&mut *inner).execute(within.as_str()).await?;
+    inner.commit().await?;
+    Ok(())
+}
+
+/// Makes the views over a generation in the schema `views`. Replacing keeps grants, and what others built on the views.
+pub(crate) async fn show(connection: &mut PgConnection, generation: &Generation, views: &str) -> Result<(), Error> {
+    for (_, view) in VIEWS {
+        let statements = view.replace("{generation}", &generation.schema).replace("{views}", views);
+        (&mut *connection).execute(statements.as_str()).await?;
+    }
+    Ok(())
+}
+
+fn generation(row: &sqlx::postgres::PgRow) -> Result<Generation, Error> {
+    let status = match row.try_get::<&str, _>("status")? {
+        "building" => GenerationStatus::Building,
+        "live" => GenerationStatus::Live,
+        _ => GenerationStatus::Retired,
+    };
+    Ok(Generation { number: row.try_get("number")?, schema: row.try_get("schema_name")?, status })
+}

@@ -1,0 +1,34 @@
+//! What follows from the events: read models in Postgres, and the questions they answer.
+//!
+//! It knows nothing of Kafka and nothing of the event store. Events come from a [`Source`], live and replayed alike;
+//! answers are read from the stable views in schema `read`.
+//!
+//! Where to start:
+//! * [`runner`]: takes batches from a source, folds them, writes rows and progress in one transaction.
+//! * `delta`: the list of read models; a new one is a folder and a line there.
+//! * [`capsules`], [`interactions`], [`north_star`], [`stages`]: the questions. A folder holds a pure `fold`, the `table`
+//!   that the fold is added to, and the `query` that answers.
+//! * [`generations`] and [`compare`]: building all read models anew beside the live ones, comparing, cutting over.
+
+pub mod capsules;
+pub mod compare;
+mod counts;
+mod delta;
+mod error;
+pub mod generations;
+pub mod interactions;
+mod members;
+pub mod north_star;
+pub mod period;
+pub mod progress;
+pub mod runner;
+pub mod source;
+pub mod stages;
+
+pub use compare::{Difference, Held, compare};
+pub use error::{BoxError, Error};
+pub use generations::{Generation, GenerationStatus, migrate};
+pub use period::Grain;
+pub use progress::{Fault, Mark, Progress, Start, faults, marks, starts};
+pub use runner::{Runner, Settings, Stopped};
+pub use source::{PartitionBatch, Source, SourceBatch, SourceFault, Sourced};

@@ -1,0 +1,7 @@
+//! Where does the company stand against what each stage of its plan can carry, and when does it outgrow it?
+//!
+//! Worked out from the north star's monthly series; there is nothing of its own to fold.
+
+mod query;
+
+pub use query::{Expected, Limit, StageStanding, Standing, standing};

@@ -1,0 +1,133 @@
+//! The company's standing against its plan.
+
+use chrono::{Months, NaiveDate};
+use domain::TenantId;
+use domain::north_star::DEFINITION_1;
+use domain::plan::{Outlook, Plan, growth, month_number, outlook};
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::error::Error;
+use crate::north_star::{self, Period, SeriesQuery};
+use crate::period::Grain;
+
+/// Where the company stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Standing {
+    /// `2026-10`: the first month with interactions, the company's month 1.
+    pub first_month: Option<String>,
+    /// The last month that is over; the figures below are its.
+    pub last_complete_month: String,
+    /// Its number, counted from the first month; 0 before it.
+    pub month_number: u32,
+    /// The stage that the plan puts it in.
+    pub planned_stage: Option<u16>,
+    /// The smallest stage that can carry it; none: it is beyond the last.
+    pub needed_stage: Option<u16>,
+    /// Active users of that month.
+    pub users: u64,
+    /// Active interactions of that month.
+    pub interactions: u64,
+    /// Growth a month over the last (up to) three complete months, as a factor.
+    pub users_growth: Option<f64>,
+    pub interactions_growth: Option<f64>,
+    pub stages: Vec<StageStanding>,
+}
+
+/// One stage of the plan, and how much of what it can carry is used.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageStanding {
+    pub number: u16,
+    pub name: String,
+    /// First and last month of the stage by the plan.
+    pub months: (u32, u32),
+    pub users: Limit,
+    pub interactions: Limit,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Limit {
+    pub limit: u64,
+    /// What is used of it: 0.5 is half.
+    pub share: f64,
+    pub expected: Expected,
+    /// Months from the last complete one until the limit, at present growth; where it is ahead.
+    pub months_until: Option<f64>,
+}
+
+/// When the limit is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    Reached,
+    Ahead,
+    /// It does not grow.
+    Never,
+    /// Fewer than two complete months with a figure.
+    NoData,
+}
+
+impl Limit {
+    fn of(complete_months: &[u64], limit: u64) -> Self {
+        let (expected, months_until) = match outlook(complete_months, limit) {
+            Outlook::Reached => (Expected::Reached, None),
+            Outlook::InMonths(months) => (Expected::Ahead, Some(months)),
+            Outlook::Never => (Expected::Never, None),
+            Outlook::NoData => (Expected::NoData, None),
+        };
+        #[allow(clippy::cast_precision_loss)]
+        let share = complete_months.last().copied().unwrap_or(0) as f64 / limit as f64;
+        Self { limit, share, expected, months_until }
+    }
+}
+
+/// How the company stands on the day `today`.
+pub async fn standing(pool: &PgPool, tenant: &TenantId, plan: &Plan, today: NaiveDate) -> Result<Standing, Error> {
+    let last = Grain::Month.start(today) - Months::new(1);
+    let query = SeriesQuery { grain: Grain::Month, from: None, to: Some(last), as_of: None, definition: &DEFINITION_1, today };
+    let first = north_star::first_month(pool, tenant).await?;
+    let months = north_star::series(pool, tenant, &query).await?;
+    Ok(stand(plan, first, last, &months))
+}
+
+fn stand(plan: &Plan, first: Option<NaiveDate>, last: NaiveDate, months: &[Period]) -> Standing {
+    let users: Vec<u64> = months.iter().map(|month| month.active_users).collect();
+    let interactions: Vec<u64> = months.iter().map(|month| month.active).collect();
+    let number = first.map_or(0, |first| month_number(first, last));
+    let now = (users.last().copied().unwrap_or(0), interactions.last().copied().unwrap_or(0));
+    Standing {
+        first_month: first.map(|first| Grain::Month.name(first)),
+        last_complete_month: Grain::Month.name(last),
+        month_number: number,
+        planned_stage: (number > 0).then(|| plan.stage_in_month(number)).flatten().map(|stage| stage.number),
+        needed_stage: plan.stage_for(now.0, now.1).map(|stage| stage.number),
+        users: now.0,
+        interactions: now.1,
+        users_growth: growth(&users),
+        interactions_growth: growth(&interactions),
+        stages: plan
+            .stages
+            .iter()
+            .map(|stage| StageStanding {
+                number: stage.number,
+                name: stage.name.clone(),
+                months: stage.months,
+                users: Limit::of(&users, stage.users),
+                interactions: Limit::of(&interactions, stage.interactions_per_month),
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_the_first_interaction_every_stage_is_empty() {
+        let standing = stand(&Plan::adopted(), None, "2026-10-01".parse().expect("a day"), &[]);
+        assert_eq!((standing.month_number, standing.planned_stage, standing.needed_stage), (0, None, Some(1)));
+        assert!(standing.stages.iter().all(|stage| stage.users.expected == Expected::NoData));
+        assert!(standing.stages.iter().all(|stage| stage.users.share == 0.0));
+    }
+}

@@ -1,0 +1,122 @@
+//! Building all read models anew beside the live ones, comparing, cutting over.
+
+use projections::{Error, Generation, GenerationStatus, Grain, Held, Runner, Settings, Stopped, compare, marks};
+use tokio_util::sync::CancellationToken;
+
+use crate::database::{apply, with_database};
+use crate::figures::{assert_figures, query, small};
+use crate::generate::{Ledger, tenant};
+use crate::memory::Memory;
+
+#[test]
+fn a_rebuild_says_the_same_and_takes_the_live_ones_place() {
+    with_database(async |pool| {
+        let first = Generation::live(&pool).await.unwrap();
+        let ledger = Ledger::generate(31, &small());
+        apply(&pool, &first, &ledger.events, 1000).await;
+        let second = Generation::create_building(&pool).await.unwrap();
+        assert_eq!((second.number, second.status), (2, GenerationStatus::Building));
+        assert!(matches!(compare(&pool, &first, &second).await, Err(Error::ProgressDiffers { left: 1, right: 2 })));
+
+        let held = Held::live(&pool).await.unwrap();
+        assert_eq!(held.events(), ledger.count() as u64);
+        apply(&pool, &second, &ledger.events, 2000).await;
+        assert_eq!(held.compare(&pool, &first, &second).await.unwrap(), []);
+
+        // A role that every server has.
+        sqlx::raw_sql(
+            "CREATE VIEW public.mine AS SELECT count(*) AS n FROM read.capsules; GRANT SELECT ON read.capsules TO pg_monitor",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        second.cut_over(&pool).await.unwrap();
+        assert_eq!(Generation::live(&pool).await.unwrap().number, 2);
+        let shown: String = sqlx::query_scalar("SELECT pg_get_viewdef('read.interactions')").fetch_one(&pool).await.unwrap();
+        assert!(shown.contains("generation_2") && !shown.contains("generation_1"), "{shown}");
+        let granted: bool = sqlx::query_scalar("SELECT has_table_privilege('pg_monitor', 'read.capsules', 'SELECT')")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert!(granted, "a cut-over keeps what readers were granted, and their own views");
+        assert_eq!(sqlx::query_scalar::<_, i64>("SELECT n FROM public.mine").fetch_one(&pool).await.unwrap(), 12);
+        assert_figures(&pool, &ledger, &tenant("demo"), query(Grain::Month)).await;
+
+        // The runner of the one before finds out, and the one before can go.
+        let source = Memory::of(&ledger.events, 100);
+        let stopped = Runner::run(pool.clone(), first.clone(), source, Settings::default(), CancellationToken::new()).await;
+        assert_eq!(stopped.unwrap(), Stopped::GenerationRetired);
+        assert!(matches!(first.cut_over(&pool).await, Err(Error::NotBuilding(1))));
+        first.remove(&pool).await.unwrap();
+        assert!(matches!(second.remove(&pool).await, Err(Error::NotBuilding(2))));
+        assert_figures(&pool, &ledger, &tenant("demo"), query(Grain::Day)).await;
+    });
+}
+
+#[test]
+fn a_row_that_somebody_changed_is_named() {
+    with_database(async |pool| {
+        let first = Generation::live(&pool).await.unwrap();
+        let ledger = Ledger::generate(32, &small());
+        apply(&pool, &first, &ledger.events, 1000).await;
+        let second = Generation::create_building(&pool).await.unwrap();
+        apply(&pool, &second, &ledger.events, 3000).await;
+        let tamper = "WITH one AS (SELECT ctid FROM generation_1.monthly_counts WHERE kind = 'conversion' LIMIT 1)
+                      UPDATE generation_1.monthly_counts SET count = count + 1000 WHERE ctid IN (SELECT ctid FROM one);
+                      UPDATE generation_1.interactions SET kind = 'view'
+                      WHERE (partition, position) IN (SELECT partition, position FROM generation_1.interactions WHERE kind <> 'view' LIMIT 1)";
+        sqlx::raw_sql(tamper).execute(&pool).await.unwrap();
+        let differences = compare(&pool, &first, &second).await.unwrap();
+        let views: Vec<&str> = differences.iter().map(|difference| difference.view.as_str()).collect();
+        assert_eq!(views, ["interactions", "monthly_counts"]);
+        for difference in differences {
+            assert_eq!((difference.only_left.len(), difference.only_right.len()), (1, 1));
+            assert_eq!(difference.left_rows, difference.right_rows);
+        }
+    });
+}
+
+#[test]
+fn many_processes_that_start_at_once_make_one_generation() {
+    with_database(async |pool| {
+        sqlx::raw_sql("DROP SCHEMA projections, read, kpi, generation_1 CASCADE; DROP TABLE _sqlx_migrations")
+            .execute(&pool)
+            .await
+            .unwrap();
+        let all = futures::future::join_all((0..4).map(|_| projections::migrate(&pool))).await;
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+        assert_eq!(Generation::all(&pool).await.unwrap().len(), 1);
+        assert_eq!(marks(&pool).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn of_two_builds_that_cut_over_at_once_one_ends_up_live() {
+    with_database(async |pool| {
+        let (second, third) = tokio::join!(Generation::create_building(&pool), Generation::create_building(&pool));
+        let (second, third) = (second.unwrap(), third.unwrap());
+        assert_ne!(second.number, third.number);
+        let (left, right) = tokio::join!(second.cut_over(&pool), third.cut_over(&pool));
+        assert!(left.is_ok() && right.is_ok(), "{left:?} {right:?}");
+        let live = Generation::live(&pool).await.unwrap();
+        let shown: String = sqlx::query_scalar("SELECT pg_get_viewdef('read.capsules')").fetch_one(&pool).await.unwrap();
+        assert!(shown.contains(&live.schema), "{shown}");
+    });
+}
+
+#[test]
+fn everything_that_analysts_see_is_explained() {
+    with_database(async |pool| {
+        let silent: Vec<String> = sqlx::query_scalar(
+            "SELECT format('%s.%s', c.relname, a.attname)
+             FROM pg_class c
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE c.relnamespace = 'read'::regnamespace
+               AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        assert_eq!(silent, Vec::<String>::new());
+    });
+}

@@ -1,0 +1,11 @@
+//! The read models on a real PostgreSQL, each test in a database of its own. `make test` sets `TEST_DATABASE_URL`.
+
+#![allow(clippy::unwrap_used, missing_debug_implementations)]
+
+mod database;
+mod figures;
+mod generate;
+mod generations;
+mod memory;
+mod recount;
+mod runner;
