@@ -1,0 +1,135 @@
+//! Who is asking, and whether their role may. Everything a key reaches is its tenant's: what is another's is not found.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use domain::TenantId;
+use event_store::keys::{Authentication, KeyInfo, Role};
+
+use crate::problem::{KEY_EXPIRED, KEY_MISSING, KEY_REVOKED, KEY_UNKNOWN, Problem, ROLE_FORBIDDEN};
+use crate::reading::in_time;
+use crate::state::Shared;
+
+/// Something that some roles may do.
+pub(crate) trait Permission {
+    const MAY: &'static [Role];
+    const WHAT: &'static str;
+}
+
+/// Sending commands and interactions.
+#[derive(Debug)]
+pub(crate) struct Write;
+/// Reading figures and other read models.
+#[derive(Debug)]
+pub(crate) struct Read;
+/// Reading the log of events.
+#[derive(Debug)]
+pub(crate) struct Audit;
+
+impl Permission for Write {
+    const MAY: &'static [Role] = &[Role::Admin, Role::Writer];
+    const WHAT: &'static str = "send commands";
+}
+impl Permission for Read {
+    const MAY: &'static [Role] = &[Role::Admin, Role::Writer, Role::Analyst, Role::Auditor];
+    const WHAT: &'static str = "read figures";
+}
+impl Permission for Audit {
+    const MAY: &'static [Role] = &[Role::Admin, Role::Auditor];
+    const WHAT: &'static str = "read events";
+}
+
+/// A key whose role has the permission.
+#[derive(Debug)]
+pub(crate) struct Caller<P> {
+    pub(crate) key: Arc<KeyInfo>,
+    permission: PhantomData<P>,
+}
+
+impl<P> Caller<P> {
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.key.tenant
+    }
+}
+
+impl<P: Permission> FromRequestParts<Shared> for Caller<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Problem> {
+        let presented = bearer(&parts.headers)?;
+        let authenticating = async { Ok(api.keys.authenticate(presented).await?) };
+        let key = match in_time(api, authenticating).await? {
+            Authentication::Valid(key) => key,
+            Authentication::Unknown => return Err(Problem::new(&KEY_UNKNOWN, "this API key is not known")),
+            Authentication::Expired => return Err(Problem::new(&KEY_EXPIRED, "this API key has expired")),
+            Authentication::Revoked => return Err(Problem::new(&KEY_REVOKED, "this API key was revoked")),
+        };
+        if !P::MAY.contains(&key.role) {
+            return Err(forbidden::<P>(key.role));
+        }
+        Ok(Self { key, permission: PhantomData })
+    }
+}
+
+/// The key as it was presented, for connections that outlive a check of it.
+pub(crate) struct Presented(pub(crate) String);
+
+impl FromRequestParts<Shared> for Presented {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        bearer(&parts.headers).map(|key| Self(key.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Presented {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Presented(..)")
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let missing = || Problem::new(&KEY_MISSING, "send your API key as Authorization: Bearer KEY");
+    let (scheme, key) = headers
+        .get(header::AUTHORIZATION)
+        .ok_or_else(missing)?
+        .to_str()
+        .map_err(|_| missing())?
+        .split_once(' ')
+        .ok_or_else(missing)?;
+    let key = key.trim();
+    if scheme.eq_ignore_ascii_case("bearer") && !key.is_empty() { Ok(key) } else { Err(missing()) }
+}
+
+fn forbidden<P: Permission>(role: Role) -> Problem {
+    let may: Vec<_> = P::MAY.iter().map(|role| role.as_str()).collect();
+    let detail = format!("a key of role {} may not {}; {} may", role.as_str(), P::WHAT, may.join(", "));
+    Problem::new(&ROLE_FORBIDDEN, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_as_a_bearer_token() {
+        let headers = |value: &'static str| HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().expect("a header"))]);
+        assert_eq!(bearer(&headers("Bearer cl_1")).expect("a key"), "cl_1");
+        assert_eq!(bearer(&headers("bearer  cl_1 ")).expect("a key"), "cl_1");
+        for wrong in ["cl_1", "Basic cl_1", "Bearer ", "Bearer"] {
+            assert_eq!(bearer(&headers(wrong)).expect_err("no key").kind.code, "key_missing", "{wrong}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()).expect_err("no key").kind.code, "key_missing");
+    }
+
+    #[test]
+    fn writers_cannot_read_the_log_and_readers_cannot_write() {
+        assert!(!Audit::MAY.contains(&Role::Writer) && !Audit::MAY.contains(&Role::Analyst));
+        assert!(!Write::MAY.contains(&Role::Analyst) && !Write::MAY.contains(&Role::Auditor));
+        let problem = forbidden::<Audit>(Role::Writer);
+        assert_eq!(problem.detail, "a key of role writer may not read events; admin, auditor may");
+    }
+}

@@ -1,0 +1,163 @@
+//! `/healthz`: the process lives. `/readyz`: it can do its work, and the read models follow the ledger. No key is needed.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::progression::{Place, Seen};
+use crate::state::{Api, Shared};
+
+/// How old what is known of the read models may be.
+const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
+const CHECK_TIME_MAX: Duration = Duration::from_secs(2);
+
+pub(crate) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Readiness {
+    /// `ready` or `not_ready`
+    status: &'static str,
+    checks: Vec<CheckAnswer>,
+    partitions: Vec<PartitionAnswer>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct CheckAnswer {
+    name: String,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// One partition: the ledger's head against the read models' mark.
+#[derive(Debug, Serialize, ToSchema)]
+struct PartitionAnswer {
+    partition: usize,
+    head: u64,
+    mark: u64,
+    lag_events: u64,
+    /// `live`, `behind`, `stalled` (behind and not moving) or `fault` (an event that cannot be applied)
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// Is the process alive?
+#[utoipa::path(get, path = "/healthz", tag = "Operations", security(()), responses((status = 200, description = "It is", body = Health)))]
+async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Can it do its work?
+///
+/// PostgreSQL answers, and in every partition the read models are at the ledger's head or moving towards it.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Operations", security(()),
+    responses((status = 200, description = "Ready", body = Readiness), (status = 503, description = "Not ready; it says why", body = Readiness)),
+)]
+async fn readyz(State(api): State<Shared>) -> Response {
+    let mut checks = vec![postgres(&api).await, read_models(&api.progression.seen())];
+    for (name, check) in &api.checks {
+        let done = tokio::time::timeout(CHECK_TIME_MAX, check()).await;
+        let done = done.unwrap_or_else(|_| Err(format!("no answer within {} s", CHECK_TIME_MAX.as_secs())));
+        checks.push(CheckAnswer::of(name, done));
+    }
+    let partitions = partitions(&api.progression.seen(), api.settings.stalled_after);
+    let standing: Vec<_> = partitions.iter().filter(|one| matches!(one.state, "stalled" | "fault")).collect();
+    if !standing.is_empty() {
+        let numbers: Vec<_> = standing.iter().map(|one| one.partition.to_string()).collect();
+        let detail = format!("the projector stands still in partitions {}", numbers.join(", "));
+        checks.push(CheckAnswer::of("projector", Err(detail)));
+    }
+    let is_ready = checks.iter().all(|check| check.ok);
+    let (code, status) = if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    (code, [(header::CACHE_CONTROL, "no-store")], Json(Readiness { status, checks, partitions })).into_response()
+}
+
+async fn postgres(api: &Api) -> CheckAnswer {
+    CheckAnswer::of("postgres", api.store.ping().await.map_err(|error| error.to_string()))
+}
+
+fn read_models(seen: &Seen) -> CheckAnswer {
+    let is_known = seen.looked_at.is_some_and(|at| at.elapsed() < LOOK_AGE_MAX);
+    CheckAnswer::of(
+        "read_models",
+        if is_known { Ok(()) } else { Err("how far they are is not known at the moment".to_owned()) },
+    )
+}
+
+fn partitions(seen: &Seen, stalled_after: Duration) -> Vec<PartitionAnswer> {
+    seen.places
+        .iter()
+        .enumerate()
+        .map(|(partition, place)| PartitionAnswer::of(partition, place, seen, stalled_after))
+        .collect()
+}
+
+impl CheckAnswer {
+    fn of(name: &str, done: Result<(), String>) -> Self {
+        Self { name: name.to_owned(), ok: done.is_ok(), detail: done.err() }
+    }
+}
+
+impl PartitionAnswer {
+    fn of(partition: usize, place: &Place, seen: &Seen, stalled_after: Duration) -> Self {
+        let fault = seen.faults.iter().find(|fault| usize::from(fault.partition.0) == partition);
+        let lag_events = place.lag_events();
+        let stands = place.moved_at.is_some_and(|at| at.elapsed() > stalled_after);
+        let (state, detail) = match fault {
+            Some(fault) => ("fault", Some(format!("at position {}: {}", fault.position, fault.detail))),
+            None if lag_events == 0 => ("live", None),
+            None if stands => ("stalled", Some(format!("no movement for more than {} s", stalled_after.as_secs()))),
+            None => ("behind", None),
+        };
+        Self { partition, head: place.head.0, mark: place.mark.0, lag_events, state, detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use domain::{Partition, Position};
+    use projections::Fault;
+
+    use super::*;
+
+    #[test]
+    fn a_dead_projector_is_never_green() {
+        let now = Instant::now();
+        let long_ago = now.checked_sub(Duration::from_secs(60));
+        let place = |head, mark, moved_at| Place { head: Position(head), mark: Position(mark), behind_since: None, moved_at };
+        let seen = Seen {
+            places: vec![place(5, 5, long_ago), place(5, 4, Some(now)), place(5, 4, long_ago), place(5, 2, Some(now))],
+            faults: vec![Fault {
+                partition: Partition(3),
+                position: Position(2),
+                detail: "no event type Other".into(),
+                since: chrono::DateTime::UNIX_EPOCH,
+            }],
+            looked_at: Some(now),
+            ..Seen::default()
+        };
+        let states: Vec<_> = partitions(&seen, Duration::from_secs(10)).into_iter().map(|one| one.state).collect();
+        assert_eq!(states, ["live", "behind", "stalled", "fault"]);
+        assert!(read_models(&seen).ok);
+        assert!(!read_models(&Seen { looked_at: long_ago, ..seen }).ok, "nobody looks any more");
+    }
+}

@@ -1,0 +1,81 @@
+//! What every handler may use.
+
+use std::fmt;
+use std::sync::Arc;
+
+use event_store::keys::Keys;
+use event_store::{PgPool, Store};
+use futures::future::BoxFuture;
+use metrics_exporter_prometheus::PrometheusHandle;
+use projections::Progress;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics;
+use crate::progression::Progression;
+use crate::settings::Settings;
+use crate::stream::Newest;
+
+/// Something else that must be well for `/readyz` to say so. The error is shown to operators.
+pub type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// The API of one ledger, before it is served.
+pub struct Api {
+    pub(crate) store: Store,
+    pub(crate) keys: Keys,
+    /// For read models only.
+    pub(crate) read_pool: PgPool,
+    pub(crate) settings: Settings,
+    pub(crate) checks: Vec<(&'static str, Check)>,
+    pub(crate) progression: Progression,
+    pub(crate) newest: Newest,
+    pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) requests: Semaphore,
+    /// A permit is a KiB.
+    pub(crate) bodies: Semaphore,
+    pub(crate) streams: Arc<Semaphore>,
+    /// Live connections end with it; everything else is answered first.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// As handlers hold it.
+pub(crate) type Shared = Arc<Api>;
+
+impl Api {
+    pub fn new(store: Store, keys: Keys, read_pool: PgPool, settings: Settings) -> Self {
+        Self {
+            progression: Progression::new(),
+            newest: Newest::default(),
+            metrics: metrics::install(),
+            requests: Semaphore::new(settings.requests_max),
+            bodies: Semaphore::new(settings.bodies_bytes_max >> 10),
+            streams: Arc::new(Semaphore::new(settings.streams_max)),
+            stopping: CancellationToken::new(),
+            checks: Vec::new(),
+            store,
+            keys,
+            read_pool,
+            settings,
+        }
+    }
+
+    /// Makes `/readyz` ask this too.
+    #[must_use]
+    pub fn with_check(mut self, name: &'static str, check: Check) -> Self {
+        self.checks.push((name, check));
+        self
+    }
+
+    /// Where the projector runs in this process: its progress, known here without asking Postgres.
+    #[must_use]
+    pub fn with_progress(mut self, progress: watch::Receiver<Progress>) -> Self {
+        self.progression = Progression::told_by(progress);
+        self
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Api").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
