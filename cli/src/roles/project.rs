@@ -1,0 +1,116 @@
+//! The projector: folds the log into the read models. Several share the partitions; one that dies is replaced.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use domain::Partition;
+use event_log::consumer::{Consumer, Settings, Starts};
+use event_store::PgPool;
+use futures::future::BoxFuture;
+use projections::{BoxError, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::LedgerArguments;
+use crate::ledger::{open_database, open_topic};
+use crate::roles::say_share;
+use crate::signals::cancel_on_signal;
+
+#[derive(Debug, Args)]
+pub(crate) struct ProjectArguments {
+    #[command(flatten)]
+    ledger: LedgerArguments,
+}
+
+pub(crate) async fn run(arguments: ProjectArguments) -> anyhow::Result<()> {
+    let cancel = CancellationToken::new();
+    cancel_on_signal(&cancel)?;
+    let pool = open_database(&arguments.ledger).await?;
+    open_topic(&arguments.ledger).await?;
+    start(&arguments.ledger, pool, projections::Settings::default(), cancel).await
+}
+
+/// Runs until cancelled.
+pub(crate) async fn start(
+    ledger: &LedgerArguments,
+    pool: PgPool,
+    settings: projections::Settings,
+    cancel: CancellationToken,
+) -> anyhow::Result<()> {
+    let generation = Generation::live(&pool).await?;
+    let log = Log::start(ledger, &pool, &generation)?;
+    Runner::run(pool, generation, log, settings, cancel).await.context("the projector stopped")?;
+    Ok(())
+}
+
+/// Where each partition goes on: our own stored positions, not Kafka's offsets.
+#[derive(Debug, Clone)]
+struct StoredProgress {
+    pool: PgPool,
+    generation: Generation,
+}
+
+impl Starts for StoredProgress {
+    fn starts(&self, partitions: &[Partition]) -> BoxFuture<'static, Result<Vec<event_log::Start>, event_log::BoxError>> {
+        let (pool, generation, partitions) = (self.pool.clone(), self.generation.clone(), partitions.to_vec());
+        Box::pin(async move {
+            let starts = projections::starts(&pool, &generation, &partitions).await?;
+            say_share("Projector", &partitions);
+            let start = |start: projections::Start| event_log::Start {
+                partition: start.partition,
+                next_position: start.next_position,
+                offset_hint: start.offset_hint,
+            };
+            Ok(starts.into_iter().map(start).collect())
+        })
+    }
+}
+
+/// The log as the projections see it. A consumer that is at its end is replaced: the log is not.
+#[derive(Debug)]
+struct Log {
+    settings: Settings,
+    progress: StoredProgress,
+    consumer: Option<Consumer>,
+}
+
+impl Log {
+    fn start(ledger: &LedgerArguments, pool: &PgPool, generation: &Generation) -> anyhow::Result<Self> {
+        let group = format!("{}.generation-{}", ledger.shape.topic, generation.number);
+        let settings = Settings::new(&ledger.kafka_brokers, &ledger.shape.topic, group);
+        let progress = StoredProgress { pool: pool.clone(), generation: generation.clone() };
+        let consumer = Some(Consumer::start(&settings, progress.clone())?);
+        Ok(Self { settings, progress, consumer })
+    }
+}
+
+impl Source for Log {
+    async fn next_batch(&mut self, events_max: usize, wait_max: Duration) -> Result<SourceBatch, BoxError> {
+        let consumer = match &mut self.consumer {
+            Some(consumer) => consumer,
+            none => none.insert(Consumer::start(&self.settings, self.progress.clone())?),
+        };
+        match consumer.next_batch(events_max, wait_max).await {
+            Ok(batch) => Ok(as_source_batch(batch)),
+            Err(error) => {
+                self.consumer = None;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn as_source_batch(batch: event_log::Batch) -> SourceBatch {
+    let partition = |batch: event_log::PartitionBatch| PartitionBatch {
+        partition: batch.partition,
+        // The place to go on from is the one after the event.
+        events: batch.events.into_iter().map(|one| Sourced { event: one.event, offset: Some(one.offset + 1) }).collect(),
+    };
+    let fault =
+        |fault: event_log::Fault| SourceFault { partition: fault.partition, position: fault.position, detail: fault.reason };
+    SourceBatch {
+        partitions: batch.partitions.into_iter().map(partition).collect(),
+        faults: batch.faults.into_iter().map(fault).collect(),
+        ended: false,
+    }
+}

@@ -1,0 +1,235 @@
+//! `up`: everything in one process. Servers, API, relay, projector, and with `--demo` a company to look at.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use devstack::{Devstack, Options};
+use domain::TenantId;
+use event_store::keys::{Authentication, Keys, Role};
+use event_store::{PgPool, Store};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::config::{DataDirArguments, LedgerArguments, ShapeArguments};
+use crate::connection::Connection;
+use crate::ledger::{open_database, open_topic};
+use crate::signals::cancel_on_signal;
+use crate::{demo, roles};
+
+/// How long the roles may take to answer what they accepted and stop.
+const STOP_MAX: Duration = Duration::from_secs(40);
+const READY_MAX: Duration = Duration::from_secs(120);
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArguments {
+    /// Load the history of a simulated company, and let it go on living
+    #[arg(long)]
+    demo: bool,
+    /// The share of the plan's volume that the demo company has, 0.005 to 1
+    #[arg(long, default_value_t = demo::Volume::default())]
+    demo_scale: demo::Volume,
+    #[command(flatten)]
+    data_dir: DataDirArguments,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080, or a free port if that is taken]
+    #[arg(long, env = "LEDGER_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Whose events and keys
+    #[arg(long, default_value = "demo")]
+    tenant: String,
+    #[command(flatten)]
+    shape: ShapeArguments,
+}
+
+pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
+    let cancel = CancellationToken::new();
+    cancel_on_signal(&cancel)?;
+    let tenant = TenantId::parse(arguments.tenant.clone()).context("--tenant")?;
+    let data_dir = &arguments.data_dir.data_dir;
+    println!("Starting PostgreSQL and Kafka in {} …", data_dir.display());
+    let starting = Devstack::start(Options::from_env(data_dir));
+    let servers = tokio::select! {
+        servers = starting => servers.context("cannot start the servers")?,
+        () = cancel.cancelled() => return Ok(()),
+    };
+    let ran = with_servers(&arguments, &servers, &tenant, &cancel).await;
+    Connection::forget_address(data_dir)?;
+    let stopped = servers.stop().await.context("cannot stop the servers");
+    ran.and(stopped)
+}
+
+async fn with_servers(
+    arguments: &UpArguments,
+    servers: &Devstack,
+    tenant: &TenantId,
+    cancel: &CancellationToken,
+) -> anyhow::Result<()> {
+    let ledger = LedgerArguments {
+        database_url: servers.database_url().to_owned(),
+        kafka_brokers: servers.kafka_brokers().to_owned(),
+        shape: arguments.shape.clone(),
+    };
+    let pool = open_database(&ledger).await?;
+    open_topic(&ledger).await?;
+    let listener = listen(arguments.listen).await?;
+    let api = format!("http://{}", listener.local_addr()?);
+    let connection = Connection {
+        api,
+        database_url: ledger.database_url.clone(),
+        kafka_brokers: ledger.kafka_brokers.clone(),
+        topic: ledger.shape.topic.clone(),
+        tenant: tenant.to_string(),
+        api_keys: api_keys(&pool, tenant, &arguments.data_dir.data_dir).await?,
+    };
+
+    let store = Store::open(pool.clone(), event_store::Settings::default()).await?;
+    let mut tasks = Roles::start(&ledger, pool, &store, listener);
+    let outcome = tokio::select! {
+        worked = work(arguments, &connection, cancel) => worked,
+        ended = tasks.ended() => ended,
+    };
+    tasks.stop(&store).await.and(outcome)
+}
+
+/// What there is to do while the roles run: say that all is ready, load the demo, wait for the end.
+async fn work(arguments: &UpArguments, connection: &Connection, cancel: &CancellationToken) -> anyhow::Result<()> {
+    let client = Client::new(&connection.api, &connection.api_keys["admin"])?;
+    let ready = ready(&client);
+    tokio::select! {
+        ready = ready => ready?,
+        () = cancel.cancelled() => return Ok(()),
+    }
+    connection.write(&arguments.data_dir.data_dir)?;
+    if !arguments.demo {
+        greet(arguments, connection);
+        cancel.cancelled().await;
+        return Ok(());
+    }
+    let Some(loaded) = demo::load(&client, chrono::Utc::now(), arguments.demo_scale, cancel.clone()).await? else {
+        return Ok(());
+    };
+    if loaded.sent.is_none() {
+        println!("The demo company is there already.");
+    }
+    greet(arguments, connection);
+    demo::trickle(&client, &loaded.company, cancel.clone()).await;
+    Ok(())
+}
+
+async fn ready(client: &Client) -> anyhow::Result<()> {
+    let started = Instant::now();
+    while !client.is_ready().await {
+        anyhow::ensure!(
+            started.elapsed() < READY_MAX,
+            "not ready after {READY_MAX:?}; the log says why (RUST_LOG=info shows more)"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+fn greet(arguments: &UpArguments, connection: &Connection) {
+    println!("\n  Capsule Ledger is ready.\n");
+    println!("  Dashboard   {}/dashboards/north-star#key={}", connection.api, connection.api_keys["analyst"]);
+    println!("  API         {}   (pages: /docs, /openapi.json)", connection.api);
+    for (role, key) in &connection.api_keys {
+        println!("  {role:<8}    {key}");
+    }
+    println!("  All of this {}", Connection::path(&arguments.data_dir.data_dir).display());
+    println!("\n  Ctrl-C stops everything; what was recorded is there again at the next start.");
+}
+
+/// The address asked for; without one 8080, or any free port where that is taken.
+async fn listen(address: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
+    if let Some(address) = address {
+        return roles::serve::listen(address).await;
+    }
+    match TcpListener::bind("127.0.0.1:8080").await {
+        Ok(listener) => Ok(listener),
+        Err(_) => roles::serve::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await,
+    }
+}
+
+/// A key for each role: those of the last start where they still work, else new ones.
+async fn api_keys(pool: &PgPool, tenant: &TenantId, data_dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let keys = Keys::new(pool.clone());
+    keys.ensure_tenant(tenant).await?;
+    let mut known = Connection::read(data_dir)?.map(|connection| connection.api_keys).unwrap_or_default();
+    let mut all = BTreeMap::new();
+    for role in Role::ALL {
+        let name = role.as_str().to_owned();
+        let kept = match known.remove(&name) {
+            Some(key) => match keys.authenticate(&key).await? {
+                Authentication::Valid(info) if info.tenant == *tenant && info.role == role => Some(key),
+                _ => None,
+            },
+            None => None,
+        };
+        let key = match kept {
+            Some(key) => key,
+            None => keys.create(tenant, role, "made by up", None).await?.1,
+        };
+        all.insert(name, key);
+    }
+    Ok(all)
+}
+
+/// The three roles, each a task of this process.
+struct Roles {
+    /// The API stops first: it answers what it accepted while the others still work.
+    serve: CancellationToken,
+    rest: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Roles {
+    fn start(ledger: &LedgerArguments, pool: PgPool, store: &Store, listener: TcpListener) -> Self {
+        let (serve, rest) = (CancellationToken::new(), CancellationToken::new());
+        let mut tasks = JoinSet::new();
+        let fresh = store.committed();
+        tasks.spawn({
+            let (ledger, store, cancel) = (ledger.clone(), store.clone(), rest.clone());
+            async move { roles::relay::start(&ledger, store, Some(fresh), cancel).await }
+        });
+        // Reads that wait for a write, and live updates, hear of each commit at once.
+        let (progress, seen) = watch::channel(projections::Progress::new());
+        tasks.spawn({
+            let (ledger, pool, cancel) = (ledger.clone(), pool.clone(), rest.clone());
+            let settings = projections::Settings { progress: Some(progress), ..projections::Settings::default() };
+            async move { roles::project::start(&ledger, pool, settings, cancel).await }
+        });
+        let api = api::Api::new(store.clone(), Keys::new(pool.clone()), pool, api::Settings::default()).with_progress(seen);
+        tasks.spawn({
+            let cancel = serve.clone();
+            async move { api::serve(listener, api, cancel).await.context("the API stopped") }
+        });
+        Self { serve, rest, tasks }
+    }
+
+    /// A role that ends by itself is an error: nothing may stop in silence.
+    async fn ended(&mut self) -> anyhow::Result<()> {
+        let ended = self.tasks.join_next().await.context("no role runs")?;
+        ended.context("a role panicked")??;
+        anyhow::bail!("a role ended without being asked to")
+    }
+
+    async fn stop(mut self, store: &Store) -> anyhow::Result<()> {
+        self.serve.cancel();
+        let stop = async {
+            store.shutdown().await;
+            self.rest.cancel();
+            let mut first = Ok(());
+            while let Some(ended) = self.tasks.join_next().await {
+                first = first.and(ended.context("a role panicked").and_then(|ended| ended));
+            }
+            first
+        };
+        tokio::time::timeout(STOP_MAX, stop).await.context("the roles did not stop in time")?
+    }
+}

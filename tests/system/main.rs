@@ -1,0 +1,19 @@
+//! Whole-system tests: the real program, real Kafka, real PostgreSQL, a real browser. `make test` runs them.
+//!
+//! Each test has its own database, topic and data directory on servers that all share; those that kill servers start
+//! their own.
+
+#![allow(unreachable_pub)]
+
+mod analysts_guide;
+mod architecture;
+mod audit;
+mod bad_input;
+mod browser;
+mod clients_guide;
+mod data;
+mod faults;
+mod ingest;
+mod program;
+mod roles;
+mod servers;

@@ -1,0 +1,104 @@
+//! The roles as processes of their own, several of each: they share the work, and take over from one that dies.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::program::{Client, Directory, Program, SOON, eventually, up};
+use crate::servers::Place;
+
+/// Within this time the others take over.
+const TAKE_OVER: Duration = Duration::from_secs(15);
+
+/// Starts a `serve` and writes its address into the directory's connection.json.
+pub async fn serve(directory: &Directory, place: &Place) -> (Program, String) {
+    let program = Program::spawn(directory.path(), Some(place), &["serve", "--listen", "127.0.0.1:0"]);
+    let api = eventually("serve says where it listens", SOON, async || {
+        program.said().lines().find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned))
+    })
+    .await;
+    let path = directory.path().join("connection.json");
+    let mut connection: Value = serde_json::from_slice(&std::fs::read(&path).expect("an earlier up wrote it")).expect("JSON");
+    connection["api"] = json!(api);
+    std::fs::write(&path, connection.to_string()).expect("written");
+    (program, api)
+}
+
+async fn interactions(client: &Client, first: usize, count: usize) -> BTreeSet<String> {
+    let ids: Vec<String> = (first..first + count).map(|n| format!("i{n}")).collect();
+    let lines: Vec<Value> = ids
+        .iter()
+        .enumerate()
+        .map(|(n, id)| json!({"id": id, "capsule_id": format!("c{}", n % 24), "kind": "conversion", "occurred_at": "2026-02-01T00:00:00Z"}))
+        .collect();
+    let (status, body) = client.post_interactions(&lines).await;
+    assert_eq!((status.as_u16(), &body["accepted"]), (200, &json!(count)), "{body}");
+    ids.into_iter().collect()
+}
+
+/// Partitions that a relay or projector said it works on, from its last word about it.
+fn share(program: &Program) -> usize {
+    let said = program.said();
+    said.lines()
+        .rev()
+        .find_map(|line| line.split_once("working on partitions [")?.1.split_once(']').map(|(list, _)| list.to_owned()))
+        .map_or(0, |list| list.split(',').filter(|item| !item.trim().is_empty()).count())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_of_each_role_share_the_work_and_take_over() {
+    let (program, client, place, directory) = up().await;
+    for n in 0..24 {
+        client.open_capsule(&format!("c{n}")).await;
+    }
+    assert!(program.stop().await, "it stops well");
+
+    let (serve_1, api_1) = serve(&directory, &place).await;
+    let (serve_2, api_2) = serve(&directory, &place).await;
+    let role = |name: &str| Program::spawn(directory.path(), Some(&place), &[name]);
+    let mut relays = [role("relay"), role("relay")];
+    let mut projectors = [role("project"), role("project")];
+    let first = Client { api: api_1, ..client.clone() };
+    let second = Client { api: api_2, ..client };
+    first.ready().await;
+    second.ready().await;
+
+    for (what, pair) in [("relays", &relays), ("projectors", &projectors)] {
+        eventually(&format!("two {what} have four partitions each"), SOON, async || {
+            (share(&pair[0]) == 4 && share(&pair[1]) == 4).then_some(())
+        })
+        .await;
+    }
+
+    let mut sent = interactions(&first, 0, 500).await;
+    sent.extend(interactions(&second, 500, 500).await);
+    seen_by(&second, 1000).await;
+
+    // The first of each dies; the second serves everything alone.
+    let mut serve_1 = serve_1;
+    serve_1.kill();
+    relays[0].kill();
+    let died = Instant::now();
+    sent.extend(interactions(&second, 1000, 500).await);
+    seen_by(&second, 1500).await;
+    assert!(died.elapsed() < TAKE_OVER, "the other relay took over in {:?}", died.elapsed());
+
+    projectors[0].kill();
+    let died = Instant::now();
+    sent.extend(interactions(&second, 1500, 500).await);
+    seen_by(&second, 2000).await;
+    assert!(died.elapsed() < TAKE_OVER, "the other projector took over in {:?}", died.elapsed());
+
+    crate::audit::ledger_is_whole(&place, &second, &sent).await;
+    let [_, relay] = relays;
+    let [_, projector] = projectors;
+    for program in [serve_2, relay, projector] {
+        assert!(program.stop().await, "it stops well");
+    }
+}
+
+async fn seen_by(client: &Client, count: u64) {
+    eventually(&format!("{count} interactions are counted"), SOON, async || (client.total(None).await == count).then_some(()))
+        .await;
+}
