@@ -119,7 +119,7 @@ async fn open_capsules(client: &Client, capsules: usize) {
 }
 
 /// A program on servers of this test's own, which it may kill.
-async fn on_own_servers() -> (Devstack, Program, Client, Place, Directory, Directory) {
+pub async fn on_own_servers() -> (Devstack, Program, Client, Place, Directory, Directory) {
     let servers_directory = Directory::new();
     let servers = Devstack::start(Options::new(servers_directory.path())).await.expect("the servers start");
     let place = Place {
@@ -222,6 +222,6 @@ async fn relays_and_projectors_are_killed_in_the_middle_of_their_work() {
 }
 
 /// The same keys at another address.
-fn client_at(api: &str, client: &Client) -> Client {
+pub fn client_at(api: &str, client: &Client) -> Client {
     Client { api: api.to_owned(), ..client.clone() }
 }
