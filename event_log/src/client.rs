@@ -37,13 +37,14 @@ impl ClientContext for Quiet {
 
 impl rdkafka::consumer::ConsumerContext for Quiet {}
 
-/// What concerns connections is said again, and better, by [`log_error`].
-const ABOUT_CONNECTIONS: [&str; 2] = ["FAIL", "CONFWARN"];
+/// What concerns connections is said again, and better, by [`log_error`]; so is an idempotent producer's first try that
+/// comes while Kafka still starts, should it not be over by itself.
+const SAID_ELSEWHERE: [&str; 3] = ["FAIL", "CONFWARN", "GETPID"];
 
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Emerg, Error, Warning};
     match level {
-        _ if ABOUT_CONNECTIONS.contains(&facility) => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        _ if SAID_ELSEWHERE.contains(&facility) => tracing::debug!(target: "librdkafka", facility, "{message}"),
         Emerg | Alert | Critical | Error | Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
         _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
     }

@@ -24,6 +24,8 @@ use crate::settings::Settings;
 pub(crate) type CommitResult = Result<Appended, AppendError>;
 
 const RACES_MAX: usize = 8;
+/// How often other tasks are let run before a batch that is smaller than the last one.
+const YIELDS_MAX: usize = 64;
 /// A connection that was idle for so long may be dead: ask before a batch's fate depends on it.
 const IDLE_MAX: Duration = Duration::from_secs(1);
 
@@ -94,7 +96,6 @@ pub(crate) struct Lane {
     partitions: u16,
     /// How many callers the last batch answered.
     last_groups: usize,
-    yields_max: usize,
     /// The last batch had conflicts: the next one probably has, too.
     mode: Mode,
     committed: broadcast::Sender<Arc<[RecordedEvent]>>,
@@ -127,7 +128,6 @@ impl Lane {
             settings: settings.clone(),
             partitions,
             last_groups: 0,
-            yields_max: std::env::var("CL_YIELDS").map_or(0, |y| y.parse().unwrap()),
             mode: Mode::AllOrNothing,
             committed,
         };
@@ -173,7 +173,7 @@ impl Lane {
                     }
                     groups.push(group);
                 }
-                Err(_) if groups.len() < self.last_groups && yields < self.yields_max => {
+                Err(_) if groups.len() < self.last_groups && yields < YIELDS_MAX => {
                     yields += 1;
                     tokio::task::yield_now().await;
                 }

@@ -118,8 +118,9 @@ fn client(settings: &Settings, assigner: Assigner, mailbox: Arc<Mailbox>) -> Res
         .set("partition.assignment.strategy", "range,roundrobin")
         .set("session.timeout.ms", "6000")
         .set("heartbeat.interval.ms", "1500")
-        .set("fetch.min.bytes", "1")
-        .set("fetch.wait.max.ms", "50")
+        // Under load few full answers; without, an event waits this long at most.
+        .set("fetch.min.bytes", "65536")
+        .set("fetch.wait.max.ms", "30")
         .set("fetch.message.max.bytes", "4194304")
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.error.backoff.ms", "100")
