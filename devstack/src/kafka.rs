@@ -138,7 +138,8 @@ impl Server for Kafka {
         program
             .command
             .args(["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"])
-            .args(["-XX:-UsePerfData", "-Djava.awt.headless=true"])
+            // Compiled quickly rather than to the utmost: the optimising compiler would take a core for minutes.
+            .args(["-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Djava.awt.headless=true"])
             .arg(log_option)
             .arg("-cp")
             .arg(self.programs.kafka_jars())
