@@ -13,6 +13,10 @@ mod store;
 
 use report::Report;
 
+/// As in the program itself; for both sides.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let only: Vec<String> = std::env::args().skip(1).collect();
@@ -25,8 +29,10 @@ async fn main() -> anyhow::Result<()> {
     if wanted("limit") {
         limit::append_against_copy(&servers, &mut report).await?;
     }
-    if wanted("http") {
+    if wanted("single") {
         http::single_requests(&servers, &mut report).await?;
+    }
+    if wanted("batches") {
         http::batches_until_visible(&servers, &mut report).await?;
     }
     if wanted("rebuild") {

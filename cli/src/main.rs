@@ -2,6 +2,7 @@
 //!
 //! Where to start: `config` says what can be set; `up` runs everything in one process; `roles` holds each role by itself.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +19,10 @@ mod progress;
 mod roles;
 mod signals;
 mod up;
+
+/// Commands and events are many small, short-lived allocations on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The event-sourced interaction ledger: record every interaction, and know what the figures are and why.
 #[derive(Debug, Parser)]
@@ -71,7 +76,10 @@ async fn main() -> ExitCode {
 fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,devstack=info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     if std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json") {
         log.json().init();
     } else {

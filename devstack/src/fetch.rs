@@ -154,7 +154,7 @@ async fn fetch(maven: &Path, artifact: &str, into: &Path) -> Result<(), Error> {
         File::create(&whole).map(drop).while_doing("make", &whole)
     };
     tokio::task::spawn_blocking(unpack).await.map_err(|_| Error::KeeperGone)??;
-    info!(seconds = since.elapsed().as_secs(), "Fetched PostgreSQL and Kafka");
+    info!("Fetched PostgreSQL and Kafka in {} s", since.elapsed().as_secs());
     Ok(())
 }
 

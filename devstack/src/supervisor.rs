@@ -90,7 +90,7 @@ impl Supervised {
                 Err(error) => return Err(error),
             }
         };
-        info!(server = S::NAME, seconds = since.elapsed().as_secs_f32(), "{} is up", S::NAME);
+        info!("{} is up after {:.1} s", S::NAME, since.elapsed().as_secs_f32());
         let server = Arc::new(server);
         let keeper = Keeper { server: server.clone(), guard, log, pid: pid.clone(), stop };
         let task = tokio::spawn(keeper.keep(child));
