@@ -468,12 +468,15 @@
       drawn("rect", { class: month.partial ? "bar partial" : "bar", x: from, y: height - bottom - tall, width: wide, height: tall, rx: Math.min(3, tall / 2) }),
     ];
     const isJanuary = month.period.endsWith("-01");
-    const every = step < 34 ? 3 : 1;
-    if (isJanuary || index === 0 || (all.length - 1 - index) % every === 0) {
+    // Where months are narrow, some go without a name, and those beside a year always do.
+    const every = Math.ceil(34 / step);
+    const besideYear = all.some((other, place) => other.period.endsWith("-01") && place !== index && Math.abs(place - index) < every);
+    if (isJanuary || ((all.length - 1 - index) % every === 0 && !besideYear)) {
       const name = isJanuary ? month.period.slice(0, 4) : monthOf(month.period).slice(0, 3);
       parts.push(drawn("text", { x: x(index) + step / 2, y: height - 9, "text-anchor": "middle", class: isJanuary ? "value" : "" }, [name]));
     }
-    if (index >= all.length - 2 && month.active) {
+    const valued = step < 46 ? all.length - 2 : all.length - 1;
+    if (index <= valued && index >= all.length - 2 && month.active) {
       parts.push(drawn("text", { class: "value", x: x(index) + step / 2, y: height - bottom - tall - 7, "text-anchor": "middle" }, [short(month.active)]));
     }
     return drawn("g", { class: "month", "data-index": index }, parts);
@@ -488,7 +491,7 @@
       if (!stretch.target) continue;
       if (stretch.target > most) {
         const isRoomy = x(stretch.last + 1) - x(stretch.first) > 110;
-        if (isRoomy) parts.push(drawn("text", { x: x(stretch.first) + 10, y: top + 2 }, [`target ${short(stretch.target)} ↑`]));
+        if (isRoomy) parts.push(drawn("text", { x: x(stretch.first) + 10, y: top - 11 }, [`target ${short(stretch.target)} ↑`]));
         wasInside = false;
         continue;
       }
