@@ -76,6 +76,8 @@ pub(crate) struct PeriodAnswer {
     active_capsules: u64,
     /// Distinct capsule and session
     active_sessions: u64,
+    /// Distinct users of interactions of every kind, by anybody
+    users: u64,
     /// The period is not over
     partial: bool,
     /// What the plan's stage has in mind for this month
@@ -96,6 +98,7 @@ impl From<projections::north_star::Period> for PeriodAnswer {
             active_users: period.active_users,
             active_capsules: period.active_capsules,
             active_sessions: period.active_sessions,
+            users: period.users,
             partial: period.partial,
             target: period.target,
             status: period.status,
