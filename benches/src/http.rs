@@ -70,13 +70,21 @@ impl Program {
         self.post("/v1/commands", commands).await.map(|_| ())
     }
 
-    async fn post(&self, path: &str, body: String) -> anyhow::Result<Value> {
+    pub(crate) async fn post(&self, path: &str, body: String) -> anyhow::Result<Value> {
         let request = self.http.post(format!("{}{path}", self.api)).bearer_auth(&self.key);
         let answer = request.header("content-type", "application/x-ndjson").body(body).send().await?;
         let status = answer.status();
         let body: Value = answer.json().await?;
         anyhow::ensure!(status == 200, "{status}: {body}");
         Ok(body)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<()> {
+        let answer = self.http.get(format!("{}{path}", self.api)).bearer_auth(&self.key).send().await?;
+        let status = answer.status();
+        let body = answer.text().await?;
+        anyhow::ensure!(status == 200, "{status}: {body}");
+        Ok(())
     }
 
     /// So many batches of interactions, visible in the read models when it returns.
@@ -89,7 +97,7 @@ impl Program {
         Ok(())
     }
 
-    async fn wait_until_visible(&self, token: &str) -> anyhow::Result<()> {
+    pub(crate) async fn wait_until_visible(&self, token: &str) -> anyhow::Result<()> {
         loop {
             let url = format!("{}/v1/north-star?from=2026-10&to=2026-10&after={token}", self.api);
             if self.http.get(url).bearer_auth(&self.key).send().await?.status() == 200 {
@@ -116,7 +124,7 @@ async fn connection(directory: &Path) -> anyhow::Result<Value> {
     anyhow::bail!("the program was not ready within a minute")
 }
 
-fn line(number: usize) -> String {
+pub(crate) fn line(number: usize) -> String {
     let content = String::from_utf8(record(number)).expect("text");
     format!("{{\"id\":\"{}\",\"user_id\":\"user-{}\",{}", Uuid::new_v4(), number % 5_000, &content[1..])
 }

@@ -3,6 +3,7 @@
 //! These machines are noisy, so a comparison's two sides take turns and only ratios of medians are quoted. Everything runs
 //! on this machine: the servers, the program, the client. Durability is on everywhere. Each benchmark says what bounds it.
 
+mod growth;
 mod http;
 mod limit;
 mod peers;
@@ -10,6 +11,7 @@ mod rebuild;
 mod report;
 mod servers;
 mod store;
+mod visible;
 
 use report::Report;
 
@@ -37,6 +39,12 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("rebuild") {
         rebuild::from_kafka(&servers, &mut report).await?;
+    }
+    if wanted("visible") {
+        visible::after_a_write(&servers, &mut report).await?;
+    }
+    if only.iter().any(|only| only == "growth") {
+        growth::ten_times_the_size(&servers, &mut report).await?;
     }
     report.print();
     servers.stop().await

@@ -1,0 +1,127 @@
+//! What a ledger of ten times the size costs: the same writes and reads at 1 and at 10 million interactions. Takes some ten
+//! minutes and 15 GB; runs only when it is named.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use futures::stream::{StreamExt as _, TryStreamExt as _};
+use uuid::Uuid;
+
+use crate::http::Program;
+use crate::report::{Report, percentile};
+use crate::servers::Servers;
+use crate::store::CAPSULES;
+use crate::visible::Load;
+
+const MILLION: usize = 1_000_000;
+const BATCH: usize = 5_000;
+const WRITES: usize = 60;
+const WRITE: usize = 1_000;
+const READS: usize = 300;
+const WARM_UP: usize = 20;
+
+/// What people and programs ask for.
+const QUESTIONS: [(&str, &str); 7] = [
+    ("north star by month", "/v1/north-star"),
+    ("north star by day, a quarter", "/v1/north-star?grain=day&from=2026-07-01&to=2026-09-30"),
+    ("one capsule", "/v1/capsules/c7"),
+    ("a page of capsules", "/v1/capsules"),
+    ("stages", "/v1/stages"),
+    ("a page of events", "/v1/events"),
+    ("one event", "/v1/events/3-7000"),
+];
+
+struct Measured {
+    write_ms: f64,
+    /// Of each question.
+    read_p95_ms: Vec<f64>,
+}
+
+pub(crate) async fn ten_times_the_size(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
+    let program = Arc::new(Program::start(servers, "growth").await?);
+    pour(&program, 0, MILLION).await?;
+    let small = measure(&program).await?;
+    pour(&program, MILLION, 10 * MILLION).await?;
+    let large = measure(&program).await?;
+
+    report.add(
+        "a write of 1,000 interactions, at 10 M against 1 M",
+        format!("{:.2}× ({:.0} ms against {:.0} ms)", large.write_ms / small.write_ms, large.write_ms, small.write_ms),
+        "≤ 1.2×",
+    );
+    for (index, (name, _)) in QUESTIONS.iter().enumerate() {
+        let (large, small) = (large.read_p95_ms[index], small.read_p95_ms[index]);
+        report.add(
+            &format!("{name}, under ingest, at 10 M against 1 M"),
+            format!("p95 {large:.1} ms against {small:.1} ms ({:.2}×)", large / small),
+            "p95 < 20 ms, ≤ 1.2×",
+        );
+    }
+    Ok(())
+}
+
+/// Interactions of two years by 250,000 users, as fast as they are taken, until they are visible.
+async fn pour(program: &Arc<Program>, from: usize, to: usize) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let tokens: Vec<String> = futures::stream::iter((from..to).step_by(BATCH))
+        .map(|first| async move {
+            let body: String = (first..first + BATCH).map(|number| spread(number) + "\n").collect();
+            let answer = program.post("/v1/interactions", body).await?;
+            if first % (MILLION / 2) == 0 {
+                println!("   {first} of {to} after {:.0} s", started.elapsed().as_secs_f64());
+            }
+            answer["token"].as_str().map(str::to_owned).context("a token")
+        })
+        .buffered(4)
+        .try_collect()
+        .await?;
+    for token in tokens.iter().rev().take(4) {
+        program.wait_until_visible(token).await?;
+    }
+    Ok(())
+}
+
+fn spread(number: usize) -> String {
+    let day = number % 700;
+    format!(
+        r#"{{"id":"{}","user_id":"user-{}","session_id":"s-{}","capsule_id":"c{}","kind":"{}","occurred_at":"{}-{:02}-{:02}T09:00:20Z","feature":"quiz","channel":"web","device":"mobile","region":"eu","duration_ms":5300,"response_ms":840}}"#,
+        Uuid::new_v4(),
+        number * 7_919 % 250_000,
+        number / 4,
+        number % CAPSULES,
+        if number.is_multiple_of(3) { "view" } else { "interaction" },
+        2025 + day / 350,
+        day % 350 / 35 + 1,
+        day % 28 + 1,
+    )
+}
+
+async fn measure(program: &Arc<Program>) -> anyhow::Result<Measured> {
+    let mut writes = Vec::new();
+    for number in 0..WRITES + WARM_UP {
+        let body: String = (0..WRITE).map(|n| spread(number * WRITE + n) + "\n").collect();
+        let sent = Instant::now();
+        let answer = program.post("/v1/interactions", body).await?;
+        if number >= WARM_UP {
+            writes.push(sent.elapsed());
+        }
+        program.wait_until_visible(answer["token"].as_str().context("a token")?).await?;
+    }
+    let load = Load::start(program);
+    let mut read_p95_ms = Vec::new();
+    for (name, path) in QUESTIONS {
+        let mut reads = Vec::new();
+        for number in 0..READS + WARM_UP {
+            let asked = Instant::now();
+            program.get(path).await?;
+            if number >= WARM_UP {
+                reads.push(asked.elapsed());
+            }
+        }
+        read_p95_ms.push(percentile(&mut reads, 95));
+        println!("   {name}: p95 {:.1} ms", read_p95_ms[read_p95_ms.len() - 1]);
+    }
+    load.stop().await?;
+    Ok(Measured { write_ms: percentile(&mut writes, 50), read_p95_ms })
+}
