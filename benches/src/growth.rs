@@ -40,9 +40,9 @@ struct Measured {
 
 pub(crate) async fn ten_times_the_size(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     let program = Arc::new(Program::start(servers, "growth").await?);
-    pour(&program, 0, MILLION).await?;
+    pour(&program, MILLION).await?;
     let small = measure(&program).await?;
-    pour(&program, MILLION, 10 * MILLION).await?;
+    pour(&program, 9 * MILLION).await?;
     let large = measure(&program).await?;
 
     report.add(
@@ -61,15 +61,15 @@ pub(crate) async fn ten_times_the_size(servers: &Servers, report: &mut Report) -
     Ok(())
 }
 
-/// Interactions of two years by 250,000 users, as fast as they are taken, until they are visible.
-async fn pour(program: &Arc<Program>, from: usize, to: usize) -> anyhow::Result<()> {
+/// So many more interactions, as fast as they are taken, until they are visible.
+async fn pour(program: &Arc<Program>, count: usize) -> anyhow::Result<()> {
     let started = Instant::now();
-    let tokens: Vec<String> = futures::stream::iter((from..to).step_by(BATCH))
+    let tokens: Vec<String> = futures::stream::iter((0..count).step_by(BATCH))
         .map(|first| async move {
-            let body: String = (first..first + BATCH).map(|number| spread(number) + "\n").collect();
+            let body: String = (first..first + BATCH).map(|number| spread(number, count) + "\n").collect();
             let answer = program.post("/v1/interactions", body).await?;
             if first % (MILLION / 2) == 0 {
-                println!("   {first} of {to} after {:.0} s", started.elapsed().as_secs_f64());
+                println!("   {first} of {count} after {:.0} s", started.elapsed().as_secs_f64());
             }
             answer["token"].as_str().map(str::to_owned).context("a token")
         })
@@ -82,17 +82,17 @@ async fn pour(program: &Arc<Program>, from: usize, to: usize) -> anyhow::Result<
     Ok(())
 }
 
-fn spread(number: usize) -> String {
-    let day = number % 700;
+/// One of so many interactions of two years, in the order of their time: eight a session, each session a user's with a capsule.
+fn spread(number: usize, of: usize) -> String {
+    let (session, day) = (number / 8, number * 700 / of);
     format!(
-        r#"{{"id":"{}","user_id":"user-{}","session_id":"s-{}","capsule_id":"c{}","kind":"{}","occurred_at":"{}-{:02}-{:02}T09:00:20Z","feature":"quiz","channel":"web","device":"mobile","region":"eu","duration_ms":5300,"response_ms":840}}"#,
+        r#"{{"id":"{}","user_id":"user-{}","session_id":"s-{session}","capsule_id":"c{}","kind":"{}","occurred_at":"{}-{:02}-{:02}T09:00:20Z","feature":"quiz","channel":"web","device":"mobile","region":"eu","duration_ms":5300,"response_ms":840}}"#,
         Uuid::new_v4(),
-        number * 7_919 % 250_000,
-        number / 4,
-        number % CAPSULES,
+        session * 7_919 % 250_000,
+        session % CAPSULES,
         if number.is_multiple_of(3) { "view" } else { "interaction" },
         2025 + day / 350,
-        day % 350 / 35 + 1,
+        day % 350 / 30 + 1,
         day % 28 + 1,
     )
 }
@@ -100,7 +100,7 @@ fn spread(number: usize) -> String {
 async fn measure(program: &Arc<Program>) -> anyhow::Result<Measured> {
     let mut writes = Vec::new();
     for number in 0..WRITES + WARM_UP {
-        let body: String = (0..WRITE).map(|n| spread(number * WRITE + n) + "\n").collect();
+        let body: String = (0..WRITE).map(|n| spread(number * WRITE + n, WRITE * (WRITES + WARM_UP)) + "\n").collect();
         let sent = Instant::now();
         let answer = program.post("/v1/interactions", body).await?;
         if number >= WARM_UP {
