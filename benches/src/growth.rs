@@ -24,7 +24,7 @@ const WARM_UP: usize = 20;
 /// What people and programs ask for.
 const QUESTIONS: [(&str, &str); 7] = [
     ("north star by month", "/v1/north-star"),
-    ("north star by day, a quarter", "/v1/north-star?grain=day&from=2026-07-01&to=2026-09-30"),
+    ("north star by day, a quarter", "/v1/north-star?grain=day&from=2025-07-01&to=2025-09-30"),
     ("one capsule", "/v1/capsules/c7"),
     ("a page of capsules", "/v1/capsules"),
     ("stages", "/v1/stages"),
@@ -91,7 +91,7 @@ fn spread(number: usize, of: usize) -> String {
         session * 7_919 % 250_000,
         session % CAPSULES,
         if number.is_multiple_of(3) { "view" } else { "interaction" },
-        2025 + day / 350,
+        2024 + day / 350,
         day % 350 / 30 + 1,
         day % 28 + 1,
     )

@@ -6,27 +6,46 @@ use devstack::{Devstack, Options};
 use event_store::{PgPool, Store};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
+const PREFIX: &str = "capsule-ledger-bench-";
+
 pub(crate) struct Servers {
+    // The servers stop before their directory goes.
     devstack: Devstack,
-    directory: PathBuf,
+    directory: Directory,
+}
+
+/// Goes with the run, however it ends; after a kill, with the next run.
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }
 
 pub(crate) async fn start() -> anyhow::Result<Servers> {
-    let directory = std::env::temp_dir().join(format!("capsule-ledger-bench-{}", std::process::id()));
+    for entry in std::fs::read_dir(std::env::temp_dir())? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(process) = name.strip_prefix(PREFIX)
+            && !PathBuf::from(format!("/proc/{process}")).exists()
+        {
+            std::fs::remove_dir_all(&path)?;
+        }
+    }
+    let directory = Directory(std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id())));
     println!("Starting PostgreSQL and Kafka …");
-    let devstack = Devstack::start(Options::new(&directory)).await?;
+    let devstack = Devstack::start(Options::new(&directory.0)).await?;
     Ok(Servers { devstack, directory })
 }
 
 impl Servers {
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        self.devstack.stop().await?;
-        std::fs::remove_dir_all(&self.directory)?;
-        Ok(())
+        Ok(self.devstack.stop().await?)
     }
 
     pub(crate) fn directory(&self) -> &PathBuf {
-        &self.directory
+        &self.directory.0
     }
 
     pub(crate) fn kafka_brokers(&self) -> &str {

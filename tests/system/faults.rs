@@ -225,3 +225,51 @@ async fn relays_and_projectors_are_killed_in_the_middle_of_their_work() {
 pub fn client_at(api: &str, client: &Client) -> Client {
     Client { api: api.to_owned(), ..client.clone() }
 }
+
+/// A stop is no fault: whatever the API has taken, it answers first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_is_asked_to_stop_answers_what_it_accepted() {
+    let (program, client, place, directory) = up().await;
+    open_capsules(&client, 12).await;
+    let (mut recorded, mut refused) = (BTreeSet::new(), 0);
+    let requests: Vec<_> = (0..24)
+        .map(|request| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let ids: Vec<String> = (0..2_000).map(|n| format!("s{request}-{n}")).collect();
+                let line = |(n, id): (usize, &String)| {
+                    json!({"id": id, "capsule_id": format!("c{}", n % 12), "kind": "view", "occurred_at": "2026-03-01T08:00:00Z"})
+                        .to_string()
+                };
+                let body = ids.iter().enumerate().map(line).collect::<Vec<_>>().join("\n");
+                let answer = client.ndjson("/v1/interactions", body).send().await;
+                (ids, answer)
+            })
+        })
+        .collect();
+    // The first is answered, the others are on their way.
+    while !requests.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(program.stop().await, "it stops well");
+    for request in requests {
+        let (ids, answer) = request.await.expect("a request does not panic");
+        match answer {
+            Ok(answer) if answer.status() == StatusCode::OK => recorded.extend(ids),
+            Ok(answer) => {
+                assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "answered, if not now");
+                refused += 1;
+            }
+            Err(error) => {
+                assert!(error.is_connect(), "what was accepted was not answered: {error:?}");
+                refused += 1;
+            }
+        }
+    }
+    println!("{} recorded, {refused} requests refused", recorded.len());
+
+    let program = start_up(&directory, Some(&place), &[]);
+    let client = Client::of(directory.path()).await;
+    ledger_is_whole(&place, &client, &recorded).await;
+    assert!(program.stop().await, "it stops well");
+}
