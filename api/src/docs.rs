@@ -86,10 +86,10 @@ impl DocsPage {
         let tags = document["tags"].as_array().into_iter().flatten();
         let groups = tags.map(|tag| Group {
             name: text(&tag["name"]),
-            description: text(&tag["description"]),
+            description: prose(&tag["description"]),
             operations: operations(document, &tag["name"]),
         });
-        Self { description: text(&document["info"]["description"]), groups: groups.collect() }
+        Self { description: prose(&document["info"]["description"]), groups: groups.collect() }
     }
 }
 
@@ -110,7 +110,7 @@ impl Operation {
             method: method.to_uppercase(),
             path: path.to_owned(),
             summary: text(&operation["summary"]),
-            description: text(&operation["description"])
+            description: prose(&operation["description"])
                 .split("\n\n")
                 .map(str::to_owned)
                 .filter(|text| !text.is_empty())
@@ -118,7 +118,7 @@ impl Operation {
             parameters: operation["parameters"].as_array().into_iter().flatten().map(Parameter::of).collect(),
             fields: body.map(|body| fields(document, &body["schema"])).unwrap_or_default(),
             bodies: content.into_iter().flatten().map(|(media, _)| media.clone()).collect(),
-            responses: responses.map(|(status, response)| (status.clone(), text(&response["description"]))).collect(),
+            responses: responses.map(|(status, response)| (status.clone(), prose(&response["description"]))).collect(),
         }
     }
 }
@@ -130,7 +130,7 @@ impl Parameter {
             place: text(&parameter["in"]),
             required: parameter["required"] == true,
             form: form(&parameter["schema"]),
-            description: text(&parameter["description"]),
+            description: prose(&parameter["description"]),
         }
     }
 }
@@ -143,13 +143,13 @@ fn fields(document: &Value, schema: &Value) -> Vec<Parameter> {
     properties
         .map(|(name, field)| {
             let target = resolved(document, field.get("anyOf").map_or(field, |forms| &forms[0]));
-            let own = text(&field["description"]);
+            let own = prose(&field["description"]);
             Parameter {
                 name: name.clone(),
                 place: "body".to_owned(),
                 required: required.contains(&Value::from(name.as_str())),
                 form: form(target),
-                description: if own.is_empty() { text(&target["description"]) } else { own },
+                description: if own.is_empty() { prose(&target["description"]) } else { own },
             }
         })
         .collect()
@@ -181,9 +181,27 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// A description as HTML: escaped, and what stands in backticks as code.
+fn prose(value: &Value) -> String {
+    let escaped = text(value).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let mut html = String::with_capacity(escaped.len());
+    for (index, piece) in escaped.split('`').enumerate() {
+        match index % 2 {
+            0 => html.push_str(piece),
+            _ => html.extend(["<code>", piece, "</code>"]),
+        }
+    }
+    html
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_backticks_is_code() {
+        assert_eq!(prose(&"a `b<c>` & d".into()), "a <code>b&lt;c&gt;</code> &amp; d");
+    }
 
     #[test]
     fn the_page_shows_every_operation_of_the_document() {
@@ -198,6 +216,7 @@ mod tests {
         assert_eq!(docs.groups.iter().map(|group| group.operations.len()).sum::<usize>(), count);
         let html = docs.render().expect("a page");
         assert!(html.contains("/v1/capsules/{id}/publish") && html.contains("RFC 3339"));
+        assert!(!html.contains('`'), "every backtick has its pair");
         assert!(!html.contains("http://") && !html.contains("https://"), "nothing in it reaches another host");
     }
 
