@@ -4,10 +4,13 @@
 
 use devstack::{Devstack, Options};
 use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    // Listened to from the start: whoever reads the two lines may send it at once.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let data_dir = std::env::args().nth(1).ok_or("usage: hold DATA_DIR")?;
     let devstack = match Devstack::start(Options::from_env(data_dir)).await {
         Ok(devstack) => devstack,
@@ -20,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rest = Vec::new();
     let mut stdin = tokio::io::stdin();
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
         _ = stdin.read_to_end(&mut rest) => {}
     }
     devstack.stop().await?;
