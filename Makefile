@@ -17,9 +17,9 @@ test: ## Run every test, against the real servers and a real browser
 	cargo build --workspace --bins --examples --locked
 	$${CARGO_TARGET_DIR:-target}/debug/with-servers cargo test --workspace --locked $(ARGS)
 
-bench: ## Measure, side by side with peers; ARGS="store single" runs some only
+bench: ## Measure, side by side with peers; ARGS="store single" runs some only, FEATURES=peers adds the larger peers (with protoc)
 	@scripts/setup.sh
-	cargo build --release --locked -p cli -p benchmarks --bins
+	cargo build --release --locked -p cli -p benchmarks --bins $(addprefix --features benchmarks/,$(FEATURES))
 	$${CARGO_TARGET_DIR:-target}/release/benchmarks $(ARGS)
 
 lint: ## Check format and lints

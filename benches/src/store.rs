@@ -15,7 +15,7 @@ use crate::peers;
 use crate::report::{Report, median, rate};
 use crate::servers::{Servers, tenant};
 
-const TURNS: usize = 5;
+pub(crate) const TURNS: usize = 5;
 const TURN: Duration = Duration::from_secs(4);
 pub(crate) const CAPSULES: usize = 400;
 
@@ -28,7 +28,7 @@ pub(crate) fn record(capsule: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-fn command(capsule: usize) -> Command {
+pub(crate) fn command(capsule: usize) -> Command {
     Command::parse(AggregateType::Interaction, "record", &record(capsule)).expect("a good command")
 }
 
@@ -61,7 +61,10 @@ pub(crate) async fn open_capsules(store: &Store) -> anyhow::Result<()> {
 }
 
 /// Commands a second that `writers` tasks get through, each sending its next when the last is durable.
-async fn turn<F: Future<Output = ()> + Send>(writers: usize, one: impl Fn(usize) -> F + Send + Sync + Clone + 'static) -> f64 {
+pub(crate) async fn turn<F: Future<Output = ()> + Send>(
+    writers: usize,
+    one: impl Fn(usize) -> F + Send + Sync + Clone + 'static,
+) -> f64 {
     let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let started = Instant::now();
     let tasks: Vec<_> = (0..writers)
