@@ -1,11 +1,12 @@
 //! What a ledger of ten times the size costs: the same writes and reads at 1 and at 10 million interactions. Takes some ten
-//! minutes and 15 GB; runs only when it is named.
+//! minutes and 15 GB; runs only when it is named: `growth` with ids that grow with time, `growth-random` with random ones.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::http::Program;
@@ -32,18 +33,34 @@ const QUESTIONS: [(&str, &str); 7] = [
     ("one event", "/v1/events/3-7000"),
 ];
 
+/// What the server has read and written so far.
+#[derive(sqlx::FromRow)]
+struct Io {
+    /// Blocks of the ledger's tables and indexes that were not in shared buffers.
+    blocks_read: i64,
+    /// Whole pages in the write-ahead log: each page's first change after a checkpoint.
+    whole_pages: i64,
+    wal_bytes: i64,
+}
+
+type NewId = fn() -> Uuid;
+
+/// Each a ledger of its own, under the name of its benchmark.
+pub(crate) const IDS: [(&str, NewId); 2] = [("growth", Uuid::now_v7), ("growth-random", Uuid::new_v4)];
+
 struct Measured {
     write_ms: f64,
     /// Of each question.
     read_p95_ms: Vec<f64>,
 }
 
-pub(crate) async fn ten_times_the_size(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn ten_times_the_size(servers: &Servers, new_id: NewId, report: &mut Report) -> anyhow::Result<()> {
     let program = Arc::new(Program::start(servers, "growth").await?);
-    pour(&program, MILLION).await?;
-    let small = measure(&program).await?;
-    pour(&program, 9 * MILLION).await?;
-    let large = measure(&program).await?;
+    pour(&program, new_id, MILLION).await?;
+    let pool = PgPool::connect(&servers.url_of("growth")).await?;
+    let small = measure(&program, new_id, &pool).await?;
+    pour(&program, new_id, 9 * MILLION).await?;
+    let large = measure(&program, new_id, &pool).await?;
 
     report.add(
         "a write of 1,000 interactions, at 10 M against 1 M",
@@ -62,11 +79,11 @@ pub(crate) async fn ten_times_the_size(servers: &Servers, report: &mut Report) -
 }
 
 /// So many more interactions, as fast as they are taken, until they are visible.
-async fn pour(program: &Arc<Program>, count: usize) -> anyhow::Result<()> {
+async fn pour(program: &Arc<Program>, new_id: NewId, count: usize) -> anyhow::Result<()> {
     let started = Instant::now();
     let tokens: Vec<String> = futures::stream::iter((0..count).step_by(BATCH))
         .map(|first| async move {
-            let body: String = (first..first + BATCH).map(|number| spread(number, count) + "\n").collect();
+            let body: String = (first..first + BATCH).map(|number| spread(new_id(), number, count) + "\n").collect();
             let answer = program.post("/v1/interactions", body).await?;
             if first % (MILLION / 2) == 0 {
                 println!("   {first} of {count} after {:.0} s", started.elapsed().as_secs_f64());
@@ -83,11 +100,10 @@ async fn pour(program: &Arc<Program>, count: usize) -> anyhow::Result<()> {
 }
 
 /// One of so many interactions of two years, in the order of their time: eight a session, each session a user's with a capsule.
-fn spread(number: usize, of: usize) -> String {
+fn spread(id: Uuid, number: usize, of: usize) -> String {
     let (session, day) = (number / 8, number * 700 / of);
     format!(
-        r#"{{"id":"{}","user_id":"user-{}","session_id":"s-{session}","capsule_id":"c{}","kind":"{}","occurred_at":"{}-{:02}-{:02}T09:00:20Z","feature":"quiz","channel":"web","device":"mobile","region":"eu","duration_ms":5300,"response_ms":840}}"#,
-        Uuid::new_v4(),
+        r#"{{"id":"{id}","user_id":"user-{}","session_id":"s-{session}","capsule_id":"c{}","kind":"{}","occurred_at":"{}-{:02}-{:02}T09:00:20Z","feature":"quiz","channel":"web","device":"mobile","region":"eu","duration_ms":5300,"response_ms":840}}"#,
         session * 7_919 % 250_000,
         session % CAPSULES,
         if number.is_multiple_of(3) { "view" } else { "interaction" },
@@ -97,10 +113,20 @@ fn spread(number: usize, of: usize) -> String {
     )
 }
 
-async fn measure(program: &Arc<Program>) -> anyhow::Result<Measured> {
+async fn io(pool: &PgPool) -> anyhow::Result<Io> {
+    tokio::time::sleep(Duration::from_secs(2)).await; // backends report what they did when they are idle
+    let query = "SELECT (SELECT sum(heap_blks_read + coalesce(idx_blks_read, 0))::bigint
+                         FROM pg_statio_user_tables WHERE schemaname = 'ledger') AS blocks_read,
+                        wal_fpi AS whole_pages, wal_bytes::bigint FROM pg_stat_wal";
+    Ok(sqlx::query_as(query).fetch_one(pool).await?)
+}
+
+async fn measure(program: &Arc<Program>, new_id: NewId, pool: &PgPool) -> anyhow::Result<Measured> {
     let mut writes = Vec::new();
+    let before = io(pool).await?;
     for number in 0..WRITES + WARM_UP {
-        let body: String = (0..WRITE).map(|n| spread(number * WRITE + n, WRITE * (WRITES + WARM_UP)) + "\n").collect();
+        let body: String =
+            (0..WRITE).map(|n| spread(new_id(), number * WRITE + n, WRITE * (WRITES + WARM_UP)) + "\n").collect();
         let sent = Instant::now();
         let answer = program.post("/v1/interactions", body).await?;
         if number >= WARM_UP {
@@ -108,6 +134,14 @@ async fn measure(program: &Arc<Program>) -> anyhow::Result<Measured> {
         }
         program.wait_until_visible(answer["token"].as_str().context("a token")?).await?;
     }
+    let after = io(pool).await?;
+    let each = |count: i64| count / i64::try_from(WRITES + WARM_UP).expect("few");
+    println!(
+        "   a write read {} blocks of the ledger's into shared buffers; to the log went {} whole pages, {} KB in all",
+        each(after.blocks_read - before.blocks_read),
+        each(after.whole_pages - before.whole_pages),
+        each(after.wal_bytes - before.wal_bytes) / 1_024,
+    );
     let load = Load::start(program);
     let mut read_p95_ms = Vec::new();
     for (name, path) in QUESTIONS {

@@ -63,8 +63,10 @@ async fn main() -> anyhow::Result<()> {
     if wanted("visible") {
         visible::after_a_write(&servers, &mut report).await?;
     }
-    if only.iter().any(|only| only == "growth") {
-        growth::ten_times_the_size(&servers, &mut report).await?;
+    for (name, new_id) in growth::IDS {
+        if only.iter().any(|only| only == name) {
+            growth::ten_times_the_size(&servers, new_id, &mut report).await?;
+        }
     }
     report.print();
     servers.stop().await

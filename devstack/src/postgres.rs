@@ -174,7 +174,7 @@ impl Postgres {
 
     fn write_settings(&self) -> Result<(), Error> {
         let path = self.place.dir.join("postgresql.conf");
-        std::fs::write(&path, settings(self.port)).while_doing("write", &path)
+        std::fs::write(&path, settings(self.port, memory())).while_doing("write", &path)
     }
 }
 
@@ -250,8 +250,34 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// The whole of `postgresql.conf`; what is not here is PostgreSQL's default.
-fn settings(port: u16) -> String {
-    format!("port = {port}\n{SETTINGS}")
+fn settings(port: u16, memory: u64) -> String {
+    // An eighth for its buffers: others live on this machine too. What they do not use, the kernel caches files in.
+    let buffers = (memory / 8).clamp(128 << 20, 4 << 30) >> 20;
+    format!("port = {port}\nshared_buffers = '{buffers}MB'\neffective_cache_size = '{}MB'\n{SETTINGS}", buffers * 4)
+}
+
+/// The memory of this machine, or of the container that this runs in; in bytes.
+fn memory() -> u64 {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
+    });
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    machine.into_iter().chain(container).min().unwrap_or(1 << 30)
 }
 
 const SETTINGS: &str = include_str!("postgresql.conf");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_an_eighth_of_the_memory_within_limits() {
+        let buffers = |memory| settings(1, memory).lines().nth(1).unwrap().to_owned();
+        assert_eq!(buffers(16 << 30), "shared_buffers = '2048MB'");
+        assert_eq!(buffers(256 << 20), "shared_buffers = '128MB'");
+        assert_eq!(buffers(1 << 40), "shared_buffers = '4096MB'");
+        assert!(memory() > 256 << 20);
+    }
+}

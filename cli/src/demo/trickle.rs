@@ -97,7 +97,7 @@ impl<'a> Crowd<'a> {
         let kind = behaviour::kind(&mut self.random, self.maturity, visitor.steps == 0);
         visitor.steps += 1;
         let interaction = Interaction {
-            id: Uuid::new_v4().to_string(),
+            id: Uuid::now_v7().to_string(),
             capsule_id: self.company.capsules[visitor.capsule].id.clone(),
             user_id: Some(format!("user-{:06}", visitor.user + 1)),
             session_id: Some(visitor.session.to_string()),
