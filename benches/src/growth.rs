@@ -1,5 +1,6 @@
-//! What a ledger of ten times the size costs: the same writes and reads at 1 and at 10 million interactions. Takes some ten
-//! minutes and 15 GB; runs only when it is named: `growth` with ids that grow with time, `growth-random` with random ones.
+//! What a ledger of ten times the size costs: the same writes and reads in one of 1 and one of 10 million interactions, in
+//! turns. Takes some ten minutes and 15 GB; runs only when it is named: `growth` with ids that grow with time,
+//! `growth-random` with random ones.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ const MILLION: usize = 1_000_000;
 const BATCH: usize = 5_000;
 const WRITES: usize = 60;
 const WRITE: usize = 1_000;
-const READS: usize = 300;
+const READS: usize = 100;
+const TURNS: usize = 3;
 const WARM_UP: usize = 20;
 
 /// What people and programs ask for.
@@ -33,45 +35,110 @@ const QUESTIONS: [(&str, &str); 7] = [
     ("one event", "/v1/events/3-7000"),
 ];
 
-/// What the server has read and written so far.
-#[derive(sqlx::FromRow)]
-struct Io {
-    /// Blocks of the ledger's tables and indexes that were not in shared buffers.
-    blocks_read: i64,
-    /// Whole pages in the write-ahead log: each page's first change after a checkpoint.
-    whole_pages: i64,
-    wal_bytes: i64,
-}
-
 type NewId = fn() -> Uuid;
 
-/// Each a ledger of its own, under the name of its benchmark.
+/// The benchmarks, and what ids their interactions have.
 pub(crate) const IDS: [(&str, NewId); 2] = [("growth", Uuid::now_v7), ("growth-random", Uuid::new_v4)];
 
-struct Measured {
-    write_ms: f64,
+/// One of the two ledgers, each with a program of its own.
+struct Side {
+    program: Arc<Program>,
+    pool: PgPool,
+    new_id: NewId,
+    writes: Vec<Duration>,
+    /// Blocks of the ledger's tables and indexes that these writes did not find in shared buffers.
+    blocks_read: i64,
     /// Of each question.
-    read_p95_ms: Vec<f64>,
+    reads: Vec<Vec<Duration>>,
 }
 
-pub(crate) async fn ten_times_the_size(servers: &Servers, new_id: NewId, report: &mut Report) -> anyhow::Result<()> {
-    let program = Arc::new(Program::start(servers, "growth").await?);
-    pour(&program, new_id, MILLION).await?;
-    let pool = PgPool::connect(&servers.url_of("growth")).await?;
-    let small = measure(&program, new_id, &pool).await?;
-    pour(&program, new_id, 9 * MILLION).await?;
-    let large = measure(&program, new_id, &pool).await?;
+impl Side {
+    async fn fill(servers: &Servers, name: &str, new_id: NewId, interactions: usize) -> anyhow::Result<Self> {
+        let program = Arc::new(Program::start(servers, name).await?);
+        pour(&program, new_id, interactions).await?;
+        let pool = PgPool::connect(&servers.url_of(name)).await?;
+        let reads = QUESTIONS.iter().map(|_| Vec::new()).collect();
+        Ok(Self { program, pool, new_id, writes: Vec::new(), blocks_read: 0, reads })
+    }
 
+    async fn write(&mut self, number: usize) -> anyhow::Result<()> {
+        let of = WRITE * (WRITES + WARM_UP);
+        let body: String = (0..WRITE).map(|n| spread((self.new_id)(), number * WRITE + n, of) + "\n").collect();
+        let sent = Instant::now();
+        let answer = self.program.post("/v1/interactions", body).await?;
+        if number >= WARM_UP {
+            self.writes.push(sent.elapsed());
+        }
+        self.program.wait_until_visible(answer["token"].as_str().context("a token")?).await
+    }
+
+    async fn read(&mut self, question: usize) -> anyhow::Result<()> {
+        let load = Load::start(&self.program);
+        for number in 0..READS + WARM_UP {
+            let asked = Instant::now();
+            self.program.get(QUESTIONS[question].1).await?;
+            if number >= WARM_UP {
+                self.reads[question].push(asked.elapsed());
+            }
+        }
+        load.stop().await
+    }
+
+    async fn blocks_read(&self) -> anyhow::Result<i64> {
+        let query = "SELECT sum(heap_blks_read + coalesce(idx_blks_read, 0))::bigint
+                     FROM pg_statio_user_tables WHERE schemaname = 'ledger'";
+        Ok(sqlx::query_scalar(query).fetch_one(&self.pool).await?)
+    }
+}
+
+pub(crate) async fn ten_times_the_size(
+    servers: &Servers,
+    name: &str,
+    new_id: NewId,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let prefix = name.replace('-', "_");
+    let mut sides = [
+        Side::fill(servers, &format!("{prefix}_small"), new_id, MILLION).await?,
+        Side::fill(servers, &format!("{prefix}_large"), new_id, 10 * MILLION).await?,
+    ];
+    settle(&sides[1].pool).await?;
+    println!("   {} writes of {WRITE} to each in turn, each until visible", WRITES + WARM_UP);
+    for side in &mut sides {
+        side.blocks_read = -side.blocks_read().await?;
+    }
+    for number in 0..WRITES + WARM_UP {
+        for side in &mut sides {
+            side.write(number).await?;
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await; // backends report what they did when they are idle
+    for side in &mut sides {
+        side.blocks_read += side.blocks_read().await?;
+    }
+    for _ in 0..TURNS {
+        for question in 0..QUESTIONS.len() {
+            for side in &mut sides {
+                side.read(question).await?;
+            }
+        }
+    }
+
+    let [small, large] = &mut sides;
+    let (small_ms, large_ms) = (percentile(&mut small.writes, 50), percentile(&mut large.writes, 50));
+    let blocks = |side: &Side| side.blocks_read / i64::try_from(WRITES + WARM_UP).expect("few");
+    println!("   blocks not found in shared buffers by a write: {} against {}", blocks(large), blocks(small));
     report.add(
-        "a write of 1,000 interactions, at 10 M against 1 M",
-        format!("{:.2}× ({:.0} ms against {:.0} ms)", large.write_ms / small.write_ms, large.write_ms, small.write_ms),
+        &format!("{name}: a write of 1,000 interactions, at 10 M against 1 M"),
+        format!("{:.2}× ({large_ms:.0} ms against {small_ms:.0} ms)", large_ms / small_ms),
         "≤ 1.2×",
     );
-    for (index, (name, _)) in QUESTIONS.iter().enumerate() {
-        let (large, small) = (large.read_p95_ms[index], small.read_p95_ms[index]);
+    for (question, (what, _)) in QUESTIONS.iter().enumerate() {
+        let (large, small) = (&mut large.reads[question], &mut small.reads[question]);
+        let ratio = percentile(large, 50) / percentile(small, 50);
         report.add(
-            &format!("{name}, under ingest, at 10 M against 1 M"),
-            format!("p95 {large:.1} ms against {small:.1} ms ({:.2}×)", large / small),
+            &format!("{name}: {what}, under ingest, at 10 M against 1 M"),
+            format!("{ratio:.2}×, p95 {:.1} ms against {:.1} ms", percentile(large, 95), percentile(small, 95)),
             "p95 < 20 ms, ≤ 1.2×",
         );
     }
@@ -113,49 +180,12 @@ fn spread(id: Uuid, number: usize, of: usize) -> String {
     )
 }
 
-async fn io(pool: &PgPool) -> anyhow::Result<Io> {
-    tokio::time::sleep(Duration::from_secs(2)).await; // backends report what they did when they are idle
-    let query = "SELECT (SELECT sum(heap_blks_read + coalesce(idx_blks_read, 0))::bigint
-                         FROM pg_statio_user_tables WHERE schemaname = 'ledger') AS blocks_read,
-                        wal_fpi AS whole_pages, wal_bytes::bigint FROM pg_stat_wal";
-    Ok(sqlx::query_as(query).fetch_one(pool).await?)
-}
-
-async fn measure(program: &Arc<Program>, new_id: NewId, pool: &PgPool) -> anyhow::Result<Measured> {
-    let mut writes = Vec::new();
-    let before = io(pool).await?;
-    for number in 0..WRITES + WARM_UP {
-        let body: String =
-            (0..WRITE).map(|n| spread(new_id(), number * WRITE + n, WRITE * (WRITES + WARM_UP)) + "\n").collect();
-        let sent = Instant::now();
-        let answer = program.post("/v1/interactions", body).await?;
-        if number >= WARM_UP {
-            writes.push(sent.elapsed());
-        }
-        program.wait_until_visible(answer["token"].as_str().context("a token")?).await?;
+/// Measured from a checkpoint on, with what vacuum had to do after so many rows done.
+async fn settle(pool: &PgPool) -> anyhow::Result<()> {
+    let vacuums = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'";
+    while sqlx::query_scalar::<_, i64>(vacuums).fetch_one(pool).await? > 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let after = io(pool).await?;
-    let each = |count: i64| count / i64::try_from(WRITES + WARM_UP).expect("few");
-    println!(
-        "   a write read {} blocks of the ledger's into shared buffers; to the log went {} whole pages, {} KB in all",
-        each(after.blocks_read - before.blocks_read),
-        each(after.whole_pages - before.whole_pages),
-        each(after.wal_bytes - before.wal_bytes) / 1_024,
-    );
-    let load = Load::start(program);
-    let mut read_p95_ms = Vec::new();
-    for (name, path) in QUESTIONS {
-        let mut reads = Vec::new();
-        for number in 0..READS + WARM_UP {
-            let asked = Instant::now();
-            program.get(path).await?;
-            if number >= WARM_UP {
-                reads.push(asked.elapsed());
-            }
-        }
-        read_p95_ms.push(percentile(&mut reads, 95));
-        println!("   {name}: p95 {:.1} ms", read_p95_ms[read_p95_ms.len() - 1]);
-    }
-    load.stop().await?;
-    Ok(Measured { write_ms: percentile(&mut writes, 50), read_p95_ms })
+    sqlx::query("CHECKPOINT").execute(pool).await?;
+    Ok(())
 }

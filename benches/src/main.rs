@@ -65,7 +65,7 @@ async fn main() -> anyhow::Result<()> {
     }
     for (name, new_id) in growth::IDS {
         if only.iter().any(|only| only == name) {
-            growth::ten_times_the_size(&servers, new_id, &mut report).await?;
+            growth::ten_times_the_size(&servers, name, new_id, &mut report).await?;
         }
     }
     report.print();
