@@ -90,7 +90,7 @@ pub(crate) async fn against_umadb(servers: &Servers, report: &mut Report) -> any
         }
         let (ours, theirs) = (median(&ours), median(&theirs));
         report.add(
-            &format!("over the network, {connections} clients, × {events} a request, against UmaDB"),
+            &format!("over the network, {connections} clients, {events} event(s) a request, against UmaDB"),
             format!("{:.2}× ({} against {})", ours / theirs, rate(ours), rate(theirs)),
             wanted,
         );
