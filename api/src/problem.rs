@@ -46,10 +46,12 @@ kinds! {
     UNKNOWN_COMMAND 404 "unknown_command" "No such command", "Use one that the detail names.";
     CAPSULE_UNKNOWN 404 "capsule_unknown" "No such capsule", "Create the capsule first.";
     INTERACTION_UNKNOWN 404 "interaction_unknown" "No such interaction", "Check the interaction's id.";
+    ID_UNKNOWN 404 "id_unknown" "Nothing of this id", "Check the id, or record its first fact.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "Not with this method", "Use a method that Allow names.";
     CAPSULE_EXISTS 409 "capsule_exists" "The capsule exists", "Choose another id, or rename the capsule.";
     INTERACTION_CONFLICT 409 "interaction_conflict" "Recorded with other content",
         "Send other interactions under other ids; to correct one, void it and record another.";
+    ID_TAKEN 409 "id_taken" "Recorded with other content", "Choose another id; what is recorded stays.";
     IDEMPOTENCY_KEY_IN_USE 409 "idempotency_key_in_use" "The first request of this key still runs", "Send the same again a little later.";
     VERSION_MISMATCH 412 "version_mismatch" "It has changed since", "Read it again, and decide on what you see.";
     BODY_TOO_LARGE 413 "body_too_large" "The body is too large", "Send smaller batches.";
@@ -64,6 +66,7 @@ kinds! {
     TIME_AHEAD 422 "time_ahead" "The time has not come yet", "Send what has happened; check the clock.";
     CAPSULE_NOT_PUBLISHED 422 "capsule_not_published" "The capsule was never published", "Publish the capsule first.";
     CAPSULE_ARCHIVED 422 "capsule_archived" "The capsule is archived", "Nothing occurs with a capsule after it was archived.";
+    NOT_ALLOWED_NOW 422 "not_allowed_now" "Not as it stands now", "The detail says what stands against it.";
     IDEMPOTENCY_KEY_REUSED 422 "idempotency_key_reused" "The key was used for something else", "Use a new key for each new request.";
     INTERNAL 500 "internal" "Something is wrong on our side", "Report it with the request's id.";
     UNAVAILABLE 503 "unavailable" "Not now", "Send the same again after Retry-After: nothing counts twice.";

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::collections::Context;
 use crate::ids::Title;
 use crate::rejection::Rejection;
 
@@ -125,36 +126,36 @@ pub enum Published {
     Never,
 }
 
-/// What follows from a command. `at` is the business time: the command's own, or when the request arrived.
-pub fn decide(capsule: &Capsule, command: CapsuleCommand, at: DateTime<Utc>) -> Result<Vec<CapsuleEvent>, Rejection> {
-    use Capsule::{Closed, Draft, Open, Unknown};
-    use CapsuleCommand::{Archive, Create, Publish, Rename};
-    let event = match (capsule, command) {
-        (Unknown, Create(CreateCapsule { title, .. })) => {
-            CapsuleEvent::CapsuleCreated(CapsuleCreated { title, occurred_at: at })
-        }
-        (Unknown, _) => return Err(Rejection::CapsuleUnknown),
-        (Draft { title: now } | Open { title: now } | Closed { title: now, .. }, Create(CreateCapsule { title, .. })) => {
-            return if *now == title { Ok(vec![]) } else { Err(Rejection::CapsuleExists) };
-        }
-        (Closed { .. }, Archive(_)) => return Ok(vec![]),
-        (Closed { archived_at, .. }, Rename(_) | Publish(_)) => {
-            return Err(Rejection::CapsuleArchived { archived_at: *archived_at });
-        }
-        (Draft { title: now } | Open { title: now }, Rename(RenameCapsule { title, .. })) => {
-            if *now == title {
-                return Ok(vec![]);
-            }
-            CapsuleEvent::CapsuleRenamed(CapsuleRenamed { title, occurred_at: at })
-        }
-        (Open { .. }, Publish(_)) => return Ok(vec![]), // said twice: nothing more happened
-        (Draft { .. }, Publish(_)) => CapsuleEvent::CapsulePublished(CapsulePublished { occurred_at: at }),
-        (Draft { .. } | Open { .. }, Archive(_)) => CapsuleEvent::CapsuleArchived(CapsuleArchived { occurred_at: at }),
-    };
-    Ok(vec![event])
-}
-
 impl Capsule {
+    /// What follows from a command. `at` is the business time: the command's own, or when the request arrived.
+    pub fn decide(&self, command: CapsuleCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<CapsuleEvent>, Rejection> {
+        use Capsule::{Closed, Draft, Open, Unknown};
+        use CapsuleCommand::{Archive, Create, Publish, Rename};
+        let event = match (self, command) {
+            (Unknown, Create(CreateCapsule { title, .. })) => {
+                CapsuleEvent::CapsuleCreated(CapsuleCreated { title, occurred_at: at })
+            }
+            (Unknown, _) => return Err(Rejection::CapsuleUnknown),
+            (Draft { title: now } | Open { title: now } | Closed { title: now, .. }, Create(CreateCapsule { title, .. })) => {
+                return if *now == title { Ok(vec![]) } else { Err(Rejection::CapsuleExists) };
+            }
+            (Closed { .. }, Archive(_)) => return Ok(vec![]),
+            (Closed { archived_at, .. }, Rename(_) | Publish(_)) => {
+                return Err(Rejection::CapsuleArchived { archived_at: *archived_at });
+            }
+            (Draft { title: now } | Open { title: now }, Rename(RenameCapsule { title, .. })) => {
+                if *now == title {
+                    return Ok(vec![]);
+                }
+                CapsuleEvent::CapsuleRenamed(CapsuleRenamed { title, occurred_at: at })
+            }
+            (Open { .. }, Publish(_)) => return Ok(vec![]), // said twice: nothing more happened
+            (Draft { .. }, Publish(_)) => CapsuleEvent::CapsulePublished(CapsulePublished { occurred_at: at }),
+            (Draft { .. } | Open { .. }, Archive(_)) => CapsuleEvent::CapsuleArchived(CapsuleArchived { occurred_at: at }),
+        };
+        Ok(vec![event])
+    }
+
     /// The state after one more of its events.
     #[must_use]
     pub fn evolve(self, event: &CapsuleEvent) -> Self {

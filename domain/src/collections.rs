@@ -9,9 +9,17 @@ use schemars::Schema;
 use serde_json::Value;
 
 use crate::capsule::{self, Capsule, CapsuleCommand, CapsuleEvent};
+use crate::customers::{
+    self, Payment, PaymentCommand, PaymentEvent, Subscription, SubscriptionCommand, SubscriptionEvent, Ticket, TicketCommand,
+    TicketEvent,
+};
+use crate::engineering::{self, Deployment, DeploymentCommand, DeploymentEvent, Incident, IncidentCommand, IncidentEvent};
+use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendCommand, SpendEvent};
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
+use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
 use crate::rejection::{InputError, Rejection};
+use crate::sales::{self, Deal, DealCommand, DealEvent, Quota, QuotaCommand, QuotaEvent};
 use crate::upcast::{self, UpcastError};
 
 /// What a decision may know besides the aggregate's own state.
@@ -180,6 +188,18 @@ macro_rules! collections {
                 match aggregate_type { $(AggregateType::$kind => Self::$kind(<$kind>::default())),* }
             }
 
+            /// What follows from a command. A pure function: the same state, command and context give the same events.
+            pub fn decide(&self, command: Command, context: &Context) -> Result<Vec<Event>, Rejection> {
+                match (self, command) {
+                    $((Self::$kind(state), Command::$kind(command)) => {
+                        let at = context.occurred_at(command.occurred_at())?;
+                        Ok(state.decide(command, at, context)?.into_iter().map(Event::$kind).collect())
+                    })*
+                    #[allow(unreachable_patterns)]
+                    (state, command) => unreachable!("a command of {:?} for {state:?}", command.aggregate_type()),
+                }
+            }
+
             /// The state after one more event; an event of another kind of aggregate changes nothing.
             #[must_use]
             pub fn evolve(self, event: &Event) -> Self {
@@ -192,6 +212,10 @@ macro_rules! collections {
         }
 
         impl Event {
+            pub fn aggregate_type(&self) -> AggregateType {
+                match self { $(Self::$kind(_) => AggregateType::$kind),* }
+            }
+
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$kind(event) => event.name()),* }
             }
@@ -249,6 +273,82 @@ collections! {
         event InteractionRecorded(interaction::InteractionRecorded) "1.0";
         event InteractionVoided(interaction::InteractionVoided) "1.0";
     }
+    Deal("deals", "deal", DealCommand, DealEvent) {
+        command "open" => Open(sales::OpenDeal);
+        command "qualify" => Qualify(sales::QualifyDeal);
+        command "advance" => Advance(sales::AdvanceDeal);
+        command "forecast" => Forecast(sales::ForecastDeal);
+        command "win" => Win(sales::WinDeal);
+        command "lose" => Lose(sales::LoseDeal);
+        event DealOpened(sales::DealOpened) "1.0";
+        event DealQualified(sales::DealQualified) "1.0";
+        event DealAdvanced(sales::DealAdvanced) "1.0";
+        event DealForecast(sales::DealForecast) "1.0";
+        event DealWon(sales::DealWon) "1.0";
+        event DealLost(sales::DealLost) "1.0";
+    }
+    Quota("quotas", "quota", QuotaCommand, QuotaEvent) {
+        command "set" => Set(sales::SetQuota);
+        event QuotaSet(sales::QuotaSet) "1.0";
+    }
+    Deployment("deployments", "deployment", DeploymentCommand, DeploymentEvent) {
+        command "finish" => Finish(engineering::FinishDeployment);
+        command "roll_back" => RollBack(engineering::RollBackDeployment);
+        event DeploymentFinished(engineering::DeploymentFinished) "1.0";
+        event DeploymentRolledBack(engineering::DeploymentRolledBack) "1.0";
+    }
+    Incident("incidents", "incident", IncidentCommand, IncidentEvent) {
+        command "open" => Open(engineering::OpenIncident);
+        command "attribute" => Attribute(engineering::AttributeIncident);
+        command "resolve" => Resolve(engineering::ResolveIncident);
+        event IncidentOpened(engineering::IncidentOpened) "1.0";
+        event IncidentAttributed(engineering::IncidentAttributed) "1.0";
+        event IncidentResolved(engineering::IncidentResolved) "1.0";
+    }
+    Lead("leads", "lead", LeadCommand, LeadEvent) {
+        command "capture" => Capture(marketing::CaptureLead);
+        command "touch" => Touch(marketing::TouchLead);
+        command "score" => Score(marketing::ScoreLead);
+        command "qualify" => Qualify(marketing::QualifyLead);
+        command "disqualify" => Disqualify(marketing::DisqualifyLead);
+        event LeadCaptured(marketing::LeadCaptured) "1.0";
+        event LeadTouched(marketing::LeadTouched) "1.0";
+        event LeadScored(marketing::LeadScored) "1.0";
+        event LeadQualified(marketing::LeadQualified) "1.0";
+        event LeadDisqualified(marketing::LeadDisqualified) "1.0";
+    }
+    BrandSearches("brand_searches", "brand_searches", BrandSearchesCommand, BrandSearchesEvent) {
+        command "measure" => Measure(marketing::MeasureBrandSearches);
+        event BrandSearchesMeasured(marketing::BrandSearchesMeasured) "1.0";
+    }
+    Spend("spend", "spend", SpendCommand, SpendEvent) {
+        command "record" => Record(finance::RecordSpend);
+        event SpendRecorded(finance::SpendRecorded) "1.0";
+    }
+    Budget("budgets", "budget", BudgetCommand, BudgetEvent) {
+        command "set" => Set(finance::SetBudget);
+        event BudgetSet(finance::BudgetSet) "1.0";
+    }
+    Subscription("subscriptions", "subscription", SubscriptionCommand, SubscriptionEvent) {
+        command "start" => Start(customers::StartSubscription);
+        command "change" => Change(customers::ChangeSubscription);
+        command "end" => End(customers::EndSubscription);
+        event SubscriptionStarted(customers::SubscriptionStarted) "1.0";
+        event SubscriptionChanged(customers::SubscriptionChanged) "1.0";
+        event SubscriptionEnded(customers::SubscriptionEnded) "1.0";
+    }
+    Payment("payments", "payment", PaymentCommand, PaymentEvent) {
+        command "fail" => Fail(customers::FailPayment);
+        command "recover" => Recover(customers::RecoverPayment);
+        event PaymentFailed(customers::PaymentFailed) "1.0";
+        event PaymentRecovered(customers::PaymentRecovered) "1.0";
+    }
+    Ticket("tickets", "ticket", TicketCommand, TicketEvent) {
+        command "open" => Open(customers::OpenTicket);
+        command "close" => Close(customers::CloseTicket);
+        event TicketOpened(customers::TicketOpened) "1.0";
+        event TicketClosed(customers::TicketClosed) "1.0";
+    }
 }
 
 impl Command {
@@ -256,7 +356,7 @@ impl Command {
     pub fn capsule(&self) -> Option<&CapsuleId> {
         match self {
             Self::Interaction(InteractionCommand::Record(record)) => Some(&record.capsule_id),
-            Self::Interaction(InteractionCommand::Void(_)) | Self::Capsule(_) => None,
+            _ => None,
         }
     }
 
@@ -264,33 +364,18 @@ impl Command {
     pub fn users(&mut self) -> impl Iterator<Item = &mut UserRef> {
         match self {
             Self::Interaction(InteractionCommand::Record(record)) => record.user_id.as_mut(),
-            Self::Interaction(InteractionCommand::Void(_)) | Self::Capsule(_) => None,
+            _ => None,
         }
         .into_iter()
     }
 }
 
 impl State {
-    /// What follows from a command. A pure function: the same state, command and context give the same events.
-    pub fn decide(&self, command: Command, context: &Context) -> Result<Vec<Event>, Rejection> {
-        match (self, command) {
-            (Self::Capsule(state), Command::Capsule(command)) => {
-                let at = context.occurred_at(command.occurred_at())?;
-                Ok(capsule::decide(state, command, at)?.into_iter().map(Event::Capsule).collect())
-            }
-            (Self::Interaction(state), Command::Interaction(command)) => {
-                let at = context.occurred_at(command.occurred_at())?;
-                Ok(interaction::decide(state, command, at, &context.capsule)?.into_iter().map(Event::Interaction).collect())
-            }
-            (state, command) => unreachable!("a command of {:?} for {state:?}", command.aggregate_type()),
-        }
-    }
-
     /// What the stream's events are spread over partitions by: the capsule for capsules and interactions, else the id.
     pub fn partition_key<'a>(&'a self, command: &'a Command, id: &'a str) -> &'a str {
         match self {
             Self::Interaction(state) => state.capsule_id().or(command.capsule()).map_or(id, CapsuleId::as_str),
-            Self::Capsule(_) => id,
+            _ => id,
         }
     }
 }

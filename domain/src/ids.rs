@@ -103,6 +103,26 @@ text!(
     SessionId, 128, identifier
 );
 text!(
+    /// A customer: the company or the person that pays. Never a person's name or address.
+    AccountId, 128, identifier
+);
+text!(
+    /// Somebody who might become a customer, named by its client. Never a person's name or address.
+    LeadId, 128, identifier
+);
+text!(
+    /// One deployment, named by its client.
+    DeploymentId, 128, identifier
+);
+text!(
+    /// One change of the software, such as a commit's hash.
+    ChangeId, 128, identifier
+);
+text!(
+    /// One incident, named by its client.
+    IncidentId, 128, identifier
+);
+text!(
     /// What a capsule is called.
     Title, 200, line
 );

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::capsule::Capsule;
+use crate::collections::Context;
 use crate::ids::{CapsuleId, InteractionId, Label, Pseudonym, SessionId, UserRef};
 use crate::rejection::Rejection;
 
@@ -197,37 +197,6 @@ pub enum Interaction {
     Voided(Box<InteractionRecorded>),
 }
 
-/// What follows from a command. `at` is the business time; `capsule` is the interaction's capsule as it stands.
-pub fn decide(
-    interaction: &Interaction,
-    command: InteractionCommand,
-    at: DateTime<Utc>,
-    capsule: &Capsule,
-) -> Result<Vec<InteractionEvent>, Rejection> {
-    use Interaction::{Recorded, Unknown, Voided};
-    use InteractionCommand::{Record, Void};
-    match (interaction, command) {
-        (Unknown, Record(command)) => {
-            capsule.takes_interaction_at(at)?;
-            Ok(vec![InteractionEvent::InteractionRecorded(Box::new(recorded(*command, at)))])
-        }
-        (Recorded(facts) | Voided(facts), Record(command)) => {
-            // A time left out says nothing, so it contradicts nothing.
-            let at = command.occurred_at.unwrap_or(facts.occurred_at);
-            if recorded(*command, at) == **facts { Ok(vec![]) } else { Err(Rejection::InteractionConflict) }
-        }
-        (Unknown, Void(_)) => Err(Rejection::InteractionUnknown),
-        (Voided(_), Void(_)) => Ok(vec![]),
-        (Recorded(facts), Void(VoidInteraction { reason, .. })) => {
-            Ok(vec![InteractionEvent::InteractionVoided(InteractionVoided {
-                reason,
-                occurred_at: at,
-                voided: facts.counted(),
-            })])
-        }
-    }
-}
-
 fn recorded(command: RecordInteraction, at: DateTime<Utc>) -> InteractionRecorded {
     InteractionRecorded {
         capsule_id: command.capsule_id,
@@ -262,6 +231,37 @@ impl InteractionRecorded {
 }
 
 impl Interaction {
+    /// What follows from a command. `at` is the business time; the context holds the interaction's capsule as it stands.
+    pub fn decide(
+        &self,
+        command: InteractionCommand,
+        at: DateTime<Utc>,
+        context: &Context,
+    ) -> Result<Vec<InteractionEvent>, Rejection> {
+        use Interaction::{Recorded, Unknown, Voided};
+        use InteractionCommand::{Record, Void};
+        match (self, command) {
+            (Unknown, Record(command)) => {
+                context.capsule.takes_interaction_at(at)?;
+                Ok(vec![InteractionEvent::InteractionRecorded(Box::new(recorded(*command, at)))])
+            }
+            (Recorded(facts) | Voided(facts), Record(command)) => {
+                // A time left out says nothing, so it contradicts nothing.
+                let at = command.occurred_at.unwrap_or(facts.occurred_at);
+                if recorded(*command, at) == **facts { Ok(vec![]) } else { Err(Rejection::InteractionConflict) }
+            }
+            (Unknown, Void(_)) => Err(Rejection::InteractionUnknown),
+            (Voided(_), Void(_)) => Ok(vec![]),
+            (Recorded(facts), Void(VoidInteraction { reason, .. })) => {
+                Ok(vec![InteractionEvent::InteractionVoided(InteractionVoided {
+                    reason,
+                    occurred_at: at,
+                    voided: facts.counted(),
+                })])
+            }
+        }
+    }
+
     /// The state after one more of its events.
     #[must_use]
     pub fn evolve(self, event: &InteractionEvent) -> Self {

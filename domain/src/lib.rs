@@ -5,24 +5,37 @@
 //!
 //! Where to start:
 //! * [`capsule`] and [`interaction`]: the aggregates. Each has its commands, events, state and `decide`.
+//! * [`sales`], [`marketing`], [`customers`], [`engineering`], [`finance`]: the other facts behind the KPIs, by function.
 //! * [`collections`]: the one list of all aggregates; adding a kind of aggregate is adding a line there.
 //! * [`recorded`]: an event as the ledger holds it, with its partition and position.
 //! * [`north_star`] and [`plan`]: what the figures mean and what they are held against.
 
 pub mod capsule;
 pub mod collections;
+pub mod customers;
+pub mod engineering;
+mod facts;
+pub mod finance;
 pub mod ids;
 pub mod input;
 pub mod interaction;
+pub mod marketing;
+pub mod money;
 pub mod north_star;
 pub mod plan;
 pub mod recorded;
 pub mod rejection;
+pub mod sales;
+#[cfg(test)]
+mod testing;
 pub mod upcast;
 
 pub use capsule::Capsule;
 pub use collections::{AggregateType, Command, CommandInfo, Context, Event, State, Stream};
-pub use ids::{CapsuleId, InteractionId, Label, Pseudonym, SessionId, TenantId, Title, UserId, UserRef};
+pub use ids::{
+    AccountId, CapsuleId, ChangeId, DeploymentId, IncidentId, InteractionId, Label, LeadId, Pseudonym, SessionId, TenantId,
+    Title, UserId, UserRef,
+};
 pub use interaction::Interaction;
 pub use recorded::{Metadata, NewEvent, Partition, Position, RecordedEvent};
 pub use rejection::{InputError, Rejection};

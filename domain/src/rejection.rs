@@ -17,6 +17,15 @@ pub enum Rejection {
     InteractionUnknown,
     #[error("an interaction of this id was recorded with other content")]
     InteractionConflict,
+    /// Of plain facts; `what` is the aggregate's type.
+    #[error("there is no such {what}")]
+    Unknown { what: &'static str },
+    #[error("a {what} of this id was recorded with other content")]
+    Exists { what: &'static str },
+    #[error("{detail}")]
+    NotNow { detail: &'static str },
+    #[error("{} {detail}", field.trim_start_matches('/'))]
+    Invalid { field: &'static str, detail: &'static str },
     #[error("occurred_at is more than 1 hour ahead of the server's clock")]
     TimeAhead,
 }
@@ -41,6 +50,10 @@ impl Rejection {
             Self::CapsuleArchived { .. } => "capsule_archived",
             Self::InteractionUnknown => "interaction_unknown",
             Self::InteractionConflict => "interaction_conflict",
+            Self::Unknown { .. } => "id_unknown",
+            Self::Exists { .. } => "id_taken",
+            Self::NotNow { .. } => "not_allowed_now",
+            Self::Invalid { .. } => "invalid_field",
             Self::TimeAhead => "time_ahead",
         }
     }
@@ -49,15 +62,20 @@ impl Rejection {
     pub fn field(&self) -> Option<&'static str> {
         match self {
             Self::TimeAhead | Self::CapsuleArchived { .. } => Some("/occurred_at"),
+            Self::Invalid { field, .. } => Some(field),
             _ => None,
         }
     }
 
     pub fn kind(&self) -> RejectionKind {
         match self {
-            Self::CapsuleUnknown | Self::InteractionUnknown => RejectionKind::NotFound,
-            Self::CapsuleExists | Self::InteractionConflict => RejectionKind::Conflict,
-            Self::CapsuleNotPublished | Self::CapsuleArchived { .. } | Self::TimeAhead => RejectionKind::Forbidden,
+            Self::CapsuleUnknown | Self::InteractionUnknown | Self::Unknown { .. } => RejectionKind::NotFound,
+            Self::CapsuleExists | Self::InteractionConflict | Self::Exists { .. } => RejectionKind::Conflict,
+            Self::CapsuleNotPublished
+            | Self::CapsuleArchived { .. }
+            | Self::NotNow { .. }
+            | Self::Invalid { .. }
+            | Self::TimeAhead => RejectionKind::Forbidden,
         }
     }
 }

@@ -145,7 +145,7 @@ impl LedgerRepository {
         let state = events.iter().fold(State::initial(stream.aggregate_type), State::evolve);
         Ok(match &state {
             State::Interaction(interaction) => interaction.capsule_id().map_or(&*stream.id, CapsuleId::as_str).to_owned(),
-            State::Capsule(_) => stream.id.clone(),
+            _ => stream.id.clone(),
         })
     }
 }

@@ -106,6 +106,18 @@ impl Delta {
                     by: -1,
                 });
             }
+            // No read model is made of these yet.
+            Event::Deal(_)
+            | Event::Quota(_)
+            | Event::Lead(_)
+            | Event::BrandSearches(_)
+            | Event::Deployment(_)
+            | Event::Incident(_)
+            | Event::Subscription(_)
+            | Event::Payment(_)
+            | Event::Ticket(_)
+            | Event::Spend(_)
+            | Event::Budget(_) => {}
         }
     }
 

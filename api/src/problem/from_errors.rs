@@ -81,6 +81,10 @@ mod tests {
             Rejection::CapsuleArchived { archived_at: now },
             Rejection::InteractionUnknown,
             Rejection::InteractionConflict,
+            Rejection::Unknown { what: "deal" },
+            Rejection::Exists { what: "deal" },
+            Rejection::NotNow { detail: "the deal is won" },
+            Rejection::Invalid { field: "/amount", detail: "must be more than zero" },
             Rejection::TimeAhead,
         ] {
             let expected = match rejection.kind() {

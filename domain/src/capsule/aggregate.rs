@@ -3,7 +3,7 @@
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 
-use super::{Capsule, CapsuleCommand, CapsuleEvent, decide};
+use super::{Capsule, CapsuleCommand, CapsuleEvent};
 use crate::collections::Context;
 use crate::rejection::Rejection;
 
@@ -16,7 +16,7 @@ impl Aggregate for Capsule {
 
     async fn handle(&mut self, command: CapsuleCommand, context: &Context, sink: &EventSink<Self>) -> Result<(), Rejection> {
         let at = context.occurred_at(command.occurred_at())?;
-        for event in decide(self, command, at)? {
+        for event in self.decide(command, at, context)? {
             sink.write(event, self).await;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 
-use super::{Interaction, InteractionCommand, InteractionEvent, decide};
+use super::{Interaction, InteractionCommand, InteractionEvent};
 use crate::collections::Context;
 use crate::rejection::Rejection;
 
@@ -21,7 +21,7 @@ impl Aggregate for Interaction {
         sink: &EventSink<Self>,
     ) -> Result<(), Rejection> {
         let at = context.occurred_at(command.occurred_at())?;
-        for event in decide(self, command, at, &context.capsule)? {
+        for event in self.decide(command, at, context)? {
             sink.write(event, self).await;
         }
         Ok(())
@@ -72,6 +72,7 @@ mod tests {
 
     use super::super::*;
     use super::*;
+    use crate::capsule::Capsule;
     use crate::capsule::Published;
     use crate::ids::Title;
 

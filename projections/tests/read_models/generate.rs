@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::capsule::{CapsuleCreated, CapsuleEvent, CapsulePublished};
 use domain::interaction::{Actor, InteractionEvent, InteractionRecorded, InteractionVoided, Kind, VoidReason};
-use domain::{
-    AggregateType, CapsuleId, Event, Label, Metadata, Partition, Position, Pseudonym, RecordedEvent, SessionId, TenantId, Title,
-};
+use domain::{CapsuleId, Event, Label, Metadata, Partition, Position, Pseudonym, RecordedEvent, SessionId, TenantId, Title};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -70,10 +68,7 @@ impl Ledger {
             partition,
             position,
             tenant: tenant.clone(),
-            aggregate_type: match event {
-                Event::Capsule(_) => AggregateType::Capsule,
-                Event::Interaction(_) => AggregateType::Interaction,
-            },
+            aggregate_type: event.aggregate_type(),
             aggregate_id: id.to_owned(),
             sequence,
             event_type: event.name().to_owned(),

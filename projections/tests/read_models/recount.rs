@@ -38,7 +38,7 @@ pub(crate) fn recount(
             Event::Interaction(InteractionEvent::InteractionVoided(_)) => {
                 standing.remove(event.aggregate_id.as_str());
             }
-            Event::Capsule(_) => {}
+            _ => {}
         }
     }
     let mut periods: BTreeMap<NaiveDate, Vec<Box<InteractionRecorded>>> = BTreeMap::new();

@@ -1,0 +1,59 @@
+//! How often people searched for the brand's name.
+
+use chrono::NaiveDate;
+
+use crate::facts::once;
+
+once! {
+    /// Says how often people searched for the brand's name in a month.
+    BrandSearches "brand_searches"
+    BrandSearchesCommand Measure(MeasureBrandSearches)
+    BrandSearchesEvent BrandSearchesMeasured "1.0" {
+        /// The month's first day, such as 2026-10-01.
+        month: NaiveDate,
+        searches: u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::test::AggregateTestExecutor;
+
+    use super::*;
+    use crate::rejection::Rejection;
+    use crate::testing::{at, noon, parsed};
+
+    fn given(events: Vec<BrandSearchesEvent>) -> AggregateTestExecutor<BrandSearches> {
+        crate::testing::given(events)
+    }
+    fn measure(json: &str) -> BrandSearchesCommand {
+        parsed!(BrandSearches, "measure", json)
+    }
+    fn measured() -> BrandSearchesEvent {
+        BrandSearchesMeasured { month: "2026-09-01".parse().unwrap(), searches: 1_200, occurred_at: noon() }.into()
+    }
+
+    #[test]
+    fn a_month_is_measured_once() {
+        const MEASURE: &str = r#"{"month":"2026-09-01","searches":1200}"#;
+        given(vec![]).when(measure(MEASURE)).then_expect_events(vec![measured()]);
+        given(vec![measured()]).when(measure(MEASURE)).then_expect_events(vec![]);
+        given(vec![measured()])
+            .when(measure(r#"{"month":"2026-09-01","searches":1300}"#))
+            .then_expect_error(Rejection::Exists { what: "brand_searches" });
+    }
+
+    #[test]
+    fn a_time_left_out_contradicts_nothing_and_another_time_does() {
+        let earlier: BrandSearchesEvent = BrandSearchesMeasured {
+            month: "2026-09-01".parse().unwrap(),
+            searches: 1_200,
+            occurred_at: at("2026-10-01T00:00:00Z"),
+        }
+        .into();
+        given(vec![earlier.clone()]).when(measure(r#"{"month":"2026-09-01","searches":1200}"#)).then_expect_events(vec![]);
+        given(vec![earlier])
+            .when(measure(r#"{"month":"2026-09-01","searches":1200,"occurred_at":"2026-10-02T00:00:00Z"}"#))
+            .then_expect_error(Rejection::Exists { what: "brand_searches" });
+    }
+}
