@@ -1,5 +1,6 @@
 //! The dashboard in a real browser, through its WebDriver.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        self.driver.kill().ok();
+        // The driver leads a group of its own: killed alone, it would leave the browser behind.
+        let group = format!("-{}", self.driver.id());
+        Command::new("kill").args(["-KILL", "--", &group]).status().expect("kill runs");
         self.driver.wait().ok();
     }
 }
@@ -25,8 +28,12 @@ impl Browser {
     async fn open() -> Option<Self> {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-        let driver =
-            Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
         let driver = match driver {
             Ok(driver) => driver,
             Err(error) => {
