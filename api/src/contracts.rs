@@ -1,4 +1,5 @@
-//! The published contracts, generated from the types: JSON Schemas of events and commands, `openapi.json`, `asyncapi.yaml`.
+//! The published contracts, generated from the types: JSON Schemas of events and commands, `openapi.json`, `asyncapi.yaml`,
+//! and the tables of facts, `facts.sql`.
 //!
 //! `cargo run -p api --example publish_schemas` writes them to `schemas/`; a test holds the two together. An event's schema,
 //! once published, never changes: a new form is a new version with an upcaster.
@@ -23,6 +24,7 @@ pub fn files() -> BTreeMap<String, String> {
     }
     files.insert("openapi.json".to_owned(), pretty(&crate::openapi::document()));
     files.insert("asyncapi.yaml".to_owned(), yaml::text(&sorted(&asyncapi::document())));
+    files.insert("facts.sql".to_owned(), projections::facts::definitions());
     files
 }
 

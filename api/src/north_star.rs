@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{Days, Months, NaiveDate, Utc};
+use chrono::{NaiveDate, Utc};
+use domain::Grain;
 use domain::TenantId;
 use domain::north_star::{DEFINITION_1, DEFINITIONS, Definition};
-use projections::Grain;
 use projections::north_star::{SeriesQuery, Status, series};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -23,6 +23,7 @@ use crate::state::{Api, Shared};
 
 const PERIODS_DEFAULT: u32 = 24;
 const MONTHS_MAX: i64 = 1_200;
+const WEEKS_MAX: i64 = 1_200;
 const DAYS_MAX: i64 = 3_700;
 
 pub(crate) fn router() -> OpenApiRouter<Shared> {
@@ -33,7 +34,7 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NorthStarParameters {
-    /// `month` (default) or `day`; calendar periods, UTC
+    /// `day`, `week` (ISO), `month` (default) or `quarter`; calendar periods, UTC
     grain: Option<String>,
     /// First period, as `2026-01` or `2026-01-15`; default: 24 periods with the last one, from the first interaction on
     from: Option<String>,
@@ -51,7 +52,7 @@ pub(crate) struct NorthStarParameters {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct NorthStarAnswer {
     data: Vec<PeriodAnswer>,
-    /// `month` or `day`
+    /// `day`, `week`, `month` or `quarter`
     grain: &'static str,
     definition: u16,
     definition_in_words: &'static str,
@@ -63,7 +64,7 @@ pub(crate) struct NorthStarAnswer {
 /// One month or day.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct PeriodAnswer {
-    /// `2026-10` or `2026-10-31`
+    /// `2026-10-31`, `2026-W44`, `2026-10` or `2026-Q4`
     period: String,
     /// Active interactions, the north star
     active: u64,
@@ -108,7 +109,7 @@ impl From<projections::north_star::Period> for PeriodAnswer {
 
 /// The north star
 ///
-/// Active capsule interactions by calendar month or day of their occurrence, with what goes with them. Late and voided
+/// Active capsule interactions by calendar day, week, month or quarter of their occurrence, with what goes with them. Late and voided
 /// interactions restate closed periods; `as_of` shows any period as it was known then.
 #[utoipa::path(
     get, path = "/v1/north-star", tag = "Figures", params(NorthStarParameters),
@@ -145,9 +146,9 @@ struct Asked {
 impl Asked {
     fn parse(parameters: &NorthStarParameters, today: NaiveDate) -> Result<Self, Problem> {
         let grain = match parameters.grain.as_deref() {
-            None | Some("month") => Grain::Month,
-            Some("day") => Grain::Day,
-            Some(other) => return Err(Problem::parameter("grain", format!("is {other:?}; it is month or day"))),
+            None => Grain::Month,
+            Some(text) => Grain::parse(text)
+                .ok_or_else(|| Problem::parameter("grain", format!("is {text:?}; it is day, week, month or quarter")))?,
         };
         let from = period("from", parameters.from.as_deref())?.map(|period| period.first_day());
         let to = period("to", parameters.to.as_deref())?.map(|period| period.last_day());
@@ -183,10 +184,7 @@ impl Asked {
 }
 
 fn periods_back(grain: Grain, last: NaiveDate) -> NaiveDate {
-    match grain {
-        Grain::Month => grain.start(last) - Months::new(PERIODS_DEFAULT - 1),
-        Grain::Day => last - Days::new(u64::from(PERIODS_DEFAULT) - 1),
-    }
+    grain.before(grain.start(last), PERIODS_DEFAULT - 1)
 }
 
 fn definition(given: Option<&str>) -> Result<&'static Definition, Problem> {
@@ -201,7 +199,9 @@ fn check_length(grain: Grain, first: NaiveDate, last: NaiveDate) -> Result<(), P
     let days = (last - first).num_days();
     let (length, max) = match grain {
         Grain::Day => (days, DAYS_MAX),
+        Grain::Week => (days / 7, WEEKS_MAX),
         Grain::Month => (days / 28, MONTHS_MAX),
+        Grain::Quarter => (days / 89, MONTHS_MAX / 3),
     };
     if length <= max {
         Ok(())

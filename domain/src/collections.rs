@@ -234,6 +234,18 @@ macro_rules! collections {
                     .expect("an event holds only strings, numbers and maps with string keys")
             }
 
+            /// What its payload says, by field; `type` left out.
+            pub fn fields(&self) -> serde_json::Map<String, Value> {
+                let value = match self { $(Self::$kind(event) => serde_json::to_value(event)),* };
+                match value.expect("an event holds only strings, numbers and maps with string keys") {
+                    Value::Object(mut fields) => {
+                        fields.remove("type");
+                        fields
+                    }
+                    other => unreachable!("an event is an object, not {other}"),
+                }
+            }
+
             /// Reads a stored payload of any version ever published.
             pub fn decode(event_type: &str, version: &str, payload: &[u8]) -> Result<Self, DecodeError> {
                 match event_type {

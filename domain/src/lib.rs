@@ -22,6 +22,7 @@ pub mod interaction;
 pub mod marketing;
 pub mod money;
 pub mod north_star;
+pub mod period;
 pub mod plan;
 pub mod recorded;
 pub mod rejection;
@@ -37,5 +38,6 @@ pub use ids::{
     Title, UserId, UserRef,
 };
 pub use interaction::Interaction;
+pub use period::Grain;
 pub use recorded::{Metadata, NewEvent, Partition, Position, RecordedEvent};
 pub use rejection::{InputError, Rejection};

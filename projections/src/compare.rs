@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::{Executor, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use crate::error::Error;
-use crate::generations::{Generation, VIEWS, hold_live, show};
+use crate::generations::{Generation, all_views, hold_live, show};
 use crate::progress::{Progress, partition, position};
 
 /// A view whose rows differ between two generations.
@@ -92,18 +92,18 @@ async fn differences(
         show(transaction, generation, schema).await?;
     }
     let mut differences = Vec::new();
-    for (view, _) in VIEWS {
-        let (left_rows, left_content) = content(transaction, &sides[0], view).await?;
-        let (right_rows, right_content) = content(transaction, &sides[1], view).await?;
+    for (view, _) in all_views() {
+        let (left_rows, left_content) = content(transaction, &sides[0], &view).await?;
+        let (right_rows, right_content) = content(transaction, &sides[1], &view).await?;
         if (left_rows, left_content) == (right_rows, right_content) {
             continue;
         }
         differences.push(Difference {
-            view: (*view).to_owned(),
+            view: view.clone(),
             left_rows,
             right_rows,
-            only_left: examples(transaction, view, &sides[0], &sides[1]).await?,
-            only_right: examples(transaction, view, &sides[1], &sides[0]).await?,
+            only_left: examples(transaction, &view, &sides[0], &sides[1]).await?,
+            only_right: examples(transaction, &view, &sides[1], &sides[0]).await?,
         });
     }
     Ok(differences)

@@ -7,7 +7,7 @@ use domain::{CapsuleId, Event, Partition, Position, Pseudonym, RecordedEvent, Se
 use rustc_hash::FxHashMap;
 use sqlx::PgConnection;
 
-use crate::{capsules, counts, interactions, members};
+use crate::{capsules, counts, facts, interactions, members};
 
 /// An event and what it says; decoded once, folded into every read model.
 #[derive(Debug, Clone)]
@@ -25,6 +25,7 @@ pub(crate) struct Delta {
     interactions: interactions::fold::Interactions,
     counts: counts::fold::Counts,
     members: members::fold::Members,
+    facts: facts::fold::Facts,
     sealed: Sealed,
 }
 
@@ -106,18 +107,7 @@ impl Delta {
                     by: -1,
                 });
             }
-            // No read model is made of these yet.
-            Event::Deal(_)
-            | Event::Quota(_)
-            | Event::Lead(_)
-            | Event::BrandSearches(_)
-            | Event::Deployment(_)
-            | Event::Incident(_)
-            | Event::Subscription(_)
-            | Event::Payment(_)
-            | Event::Ticket(_)
-            | Event::Spend(_)
-            | Event::Budget(_) => {}
+            event => self.facts.fold(recorded, event),
         }
     }
 
@@ -131,6 +121,7 @@ impl Delta {
     ///
     /// Members come last: users are the only rows that other partitions' transactions may wait for.
     pub(crate) async fn add(&self, connection: &mut PgConnection, owner: Partition) -> Result<(), WriteError> {
+        facts::table::add(connection, &self.facts).await?;
         capsules::table::add(connection, &self.tenants, &self.capsules).await?;
         interactions::table::add(connection, &self.tenants, &self.interactions).await?;
         counts::table::add(connection, &self.tenants, &self.counts).await?;

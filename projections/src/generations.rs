@@ -7,6 +7,7 @@ use sqlx::{Acquire, Executor, PgConnection, PgPool, Row};
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::facts::columns;
 use crate::progress::partition;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Generation {
 
 static CONTROL: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/projections");
 
-/// The tables of one generation, in order.
+/// The tables of one generation, in order; those of facts come after them.
 const TABLES: &[&str] = &[
     include_str!("../../migrations/read_models/01_capsules.sql"),
     include_str!("../../migrations/read_models/02_interactions.sql"),
@@ -41,8 +42,8 @@ const TABLES: &[&str] = &[
 /// What a generation needs to be read but not to be built: made after the load, when it is cheaper.
 const INDEXES: &str = include_str!("../../migrations/read_models/90_indexes.sql");
 
-/// The stable views over one generation.
-pub(crate) const VIEWS: &[(&str, &str)] = &[
+/// The stable views over one generation; those of facts beside them.
+const VIEWS: &[(&str, &str)] = &[
     ("capsules", include_str!("../../migrations/read_views/capsules.sql")),
     ("interactions", include_str!("../../migrations/read_views/interactions.sql")),
     ("daily_counts", include_str!("../../migrations/read_views/daily_counts.sql")),
@@ -51,6 +52,22 @@ pub(crate) const VIEWS: &[(&str, &str)] = &[
     ("members", include_str!("../../migrations/read_views/members.sql")),
     ("distincts", include_str!("../../migrations/read_views/distincts.sql")),
 ];
+
+/// Every stable view over one generation: its name, and how it is made.
+pub(crate) fn all_views() -> Vec<(String, String)> {
+    let facts = columns::aggregate_types().map(|kind| (columns::table_name(kind), columns::create_view(kind)));
+    VIEWS.iter().map(|(name, view)| ((*name).to_owned(), (*view).to_owned())).chain(facts).collect()
+}
+
+fn tables() -> String {
+    let facts: String = columns::aggregate_types().map(columns::create_table).collect();
+    format!("{}\n{facts}", TABLES.join("\n"))
+}
+
+fn indexes() -> String {
+    let facts: String = columns::aggregate_types().map(columns::create_index).collect();
+    format!("{INDEXES}\n{facts}")
+}
 
 /// Held while generations are made or exchanged, so that processes that do so at once take turns.
 const GENERATIONS_LOCK: i64 = 0x6361_7073_756c_6567;
@@ -228,12 +245,12 @@ async fn create(connection: &mut PgConnection, status: GenerationStatus) -> Resu
     .execute(&mut *connection)
     .await?;
     (&mut *connection).execute(format!("CREATE SCHEMA {}", generation.schema).as_str()).await?;
-    in_schema(connection, &generation, &TABLES.join("\n")).await?;
+    in_schema(connection, &generation, &tables()).await?;
     Ok(generation)
 }
 
 async fn index(connection: &mut PgConnection, generation: &Generation) -> Result<(), Error> {
-    in_schema(connection, generation, INDEXES).await
+    in_schema(connection, generation, &indexes()).await
 }
 
 /// Runs statements whose names have no schema in that of the generation; inside a transaction.
@@ -247,7 +264,7 @@ async fn in_schema(connection: &mut PgConnection, generation: &Generation, state
 
 /// Makes the views over a generation in the schema `views`. Replacing keeps grants, and what others built on the views.
 pub(crate) async fn show(connection: &mut PgConnection, generation: &Generation, views: &str) -> Result<(), Error> {
-    for (_, view) in VIEWS {
+    for (_, view) in all_views() {
         let statements = view.replace("{generation}", &generation.schema).replace("{views}", views);
         (&mut *connection).execute(statements.as_str()).await?;
     }

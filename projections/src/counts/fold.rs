@@ -6,7 +6,7 @@ use domain::interaction::{Actor, Kind};
 use rustc_hash::FxHashMap;
 
 use crate::delta::{Counting, TenantIndex};
-use crate::period::Grain;
+use domain::Grain;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Cell {

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::fold::{Cell, Counts};
 use crate::delta::Tenants;
-use crate::period::Grain;
+use domain::Grain;
 
 pub(crate) async fn add(connection: &mut PgConnection, tenants: &Tenants, counts: &Counts) -> Result<(), sqlx::Error> {
     let days = || counts.by_day.iter().filter(|(_, count)| **count != 0);

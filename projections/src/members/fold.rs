@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::delta::{Counting, TenantIndex, Tenants};
-use crate::period::Grain;
+use domain::Grain;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum MemberKind {
@@ -24,6 +24,15 @@ impl MemberKind {
             Self::Session => i8::from_be_bytes(*b"s"),
             Self::User => i8::from_be_bytes(*b"u"),
         }
+    }
+}
+
+/// As stored in the column `grain`.
+fn grain_code(grain: Grain) -> i8 {
+    match grain {
+        Grain::Day => i8::from_be_bytes(*b"d"),
+        Grain::Month => i8::from_be_bytes(*b"m"),
+        Grain::Week | Grain::Quarter => unreachable!("members are kept by day and month"),
     }
 }
 
@@ -103,7 +112,7 @@ impl Members {
         for (key, count) in rows {
             let columns = if key.kind == MemberKind::User { &mut sorted.shared } else { &mut sorted.own };
             columns.tenants.push(tenants.name(key.tenant).to_owned());
-            columns.grains.push(key.grain.code());
+            columns.grains.push(grain_code(key.grain));
             columns.periods.push(key.period);
             columns.kinds.push(key.kind.code());
             columns.members.push(key.member);

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::error::Error;
-use crate::period::Grain;
+use domain::Grain;
 
 /// What is asked for. Time is an argument: `today` says which period is not over yet.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub enum Status {
     InProgress,
 }
 
-/// One month or day of the series.
+/// One period of the series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Period {
     /// `2026-10` or `2026-10-31`.
@@ -106,7 +106,8 @@ pub async fn series(pool: &PgPool, tenant: &TenantId, query: &SeriesQuery) -> Re
     let mut periods: BTreeMap<NaiveDate, Period> =
         query.grain.between(from, to).map(|start| (start, Period::empty(query.grain, start))).collect();
     add_counts(pool, tenant, query, (from, to), &mut periods).await?;
-    if query.as_of.is_none() && query.definition.version == DEFINITION_1.version {
+    let is_kept = matches!(query.grain, Grain::Day | Grain::Month);
+    if is_kept && query.as_of.is_none() && query.definition.version == DEFINITION_1.version {
         add_kept_distincts(pool, tenant, query.grain, (from, to), &mut periods).await?;
     } else {
         add_counted_distincts(pool, tenant, query, (from, to), &mut periods).await?;
@@ -138,12 +139,12 @@ async fn add_counts(
 ) -> Result<(), Error> {
     let end = query.grain.next(to);
     let select = match (query.grain, query.as_of) {
-        (grain, Some(as_of)) => {
+        (Grain::Month, None) => sqlx::query(include_str!("months.sql")).bind(tenant.as_str()).bind(from).bind(end),
+        (Grain::Day, None) => sqlx::query(include_str!("days.sql")).bind(tenant.as_str()).bind(from).bind(end),
+        (grain, as_of) => {
             let select = sqlx::query(include_str!("as_of.sql")).bind(tenant.as_str()).bind(from).bind(end);
             select.bind(grain.as_str()).bind(as_of)
         }
-        (Grain::Month, None) => sqlx::query(include_str!("months.sql")).bind(tenant.as_str()).bind(from).bind(end),
-        (Grain::Day, None) => sqlx::query(include_str!("days.sql")).bind(tenant.as_str()).bind(from).bind(end),
     };
     let rows = select.fetch_all(pool).await?;
     for row in &rows {

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 
 use crate::error::Error;
 use crate::north_star::{self, Period, SeriesQuery};
-use crate::period::Grain;
+use domain::Grain;
 
 /// Where the company stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,11 +1,12 @@
 //! What the queries answer, held against a plain recount of the events.
 
 use chrono::{Days, NaiveDate, NaiveTime};
+use domain::Grain;
 use domain::north_star::DEFINITION_1;
 use domain::plan::Plan;
 use domain::{CapsuleId, TenantId};
 use projections::north_star::{SeriesQuery, Status, series};
-use projections::{Generation, Grain, capsules, interactions, stages};
+use projections::{Generation, capsules, interactions, stages};
 use sqlx::PgPool;
 
 use crate::database::{apply, with_database};

@@ -1,6 +1,7 @@
 //! Building all read models anew beside the live ones, comparing, cutting over.
 
-use projections::{Error, Generation, GenerationStatus, Grain, Held, Runner, Settings, Stopped, compare, marks};
+use domain::Grain;
+use projections::{Error, Generation, GenerationStatus, Held, Runner, Settings, Stopped, compare, marks};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{apply, with_database};

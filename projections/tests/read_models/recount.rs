@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use domain::Grain;
 use domain::interaction::{InteractionEvent, InteractionRecorded};
 use domain::north_star::DEFINITION_1;
 use domain::{Event, Partition, RecordedEvent, TenantId};
-use projections::Grain;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::Grain;
 use domain::{Partition, Position, RecordedEvent};
 use projections::{
-    BoxError, Generation, Grain, PartitionBatch, Runner, Settings, Source, SourceBatch, SourceFault, Sourced, Start, Stopped,
-    compare, faults, marks, starts,
+    BoxError, Generation, PartitionBatch, Runner, Settings, Source, SourceBatch, SourceFault, Sourced, Start, Stopped, compare,
+    faults, marks, starts,
 };
 use sqlx::PgPool;
 use tokio::sync::watch;

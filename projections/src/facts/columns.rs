@@ -1,0 +1,201 @@
+//! The tables of facts and their views, made from the published events.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use domain::AggregateType;
+use serde_json::Value;
+
+/// A column that every table of facts has: its name, type and meaning.
+const SHARED: [(&str, &str, &str); 7] = [
+    ("tenant", "text COLLATE \"C\" NOT NULL", "Whose it is."),
+    ("sequence", "bigint NOT NULL", "The event's place in its stream, from 1."),
+    ("event_type", "text COLLATE \"C\" NOT NULL", "What happened."),
+    ("occurred_at", "timestamptz NOT NULL", "When it happened, in business time; periods go by this, in UTC."),
+    ("recorded_at", "timestamptz NOT NULL", "When the ledger took it."),
+    ("partition", "integer NOT NULL", "The partition of its event in the ledger."),
+    ("position", "bigint NOT NULL", "The position of its event; PARTITION-POSITION is the event's id."),
+];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    sql_type: &'static str,
+    comment: String,
+}
+
+/// Every kind of aggregate that has a table of facts: all but those with read models of their own.
+pub(crate) fn aggregate_types() -> impl Iterator<Item = AggregateType> {
+    let own = [AggregateType::Capsule, AggregateType::Interaction];
+    AggregateType::ALL.iter().copied().filter(move |aggregate_type| !own.contains(aggregate_type))
+}
+
+/// The name of its table and of its view.
+pub(crate) fn table_name(aggregate_type: AggregateType) -> String {
+    format!("{}_facts", aggregate_type.as_str())
+}
+
+pub(crate) fn id_column(aggregate_type: AggregateType) -> String {
+    format!("{}_id", aggregate_type.as_str())
+}
+
+/// All tables and views of facts as SQL, for analysts to read and for changes to be seen.
+pub fn definitions() -> String {
+    let mut text =
+        String::from("-- The facts that figures are made of, as analysts see them in schema read. Made by `make schemas`.\n");
+    for aggregate_type in aggregate_types() {
+        text.push('\n');
+        text.push_str(&create_table(aggregate_type));
+        text.push_str(&create_view(aggregate_type).replace("{generation}", "generation").replace("{views}", "read"));
+    }
+    text
+}
+
+pub(crate) fn create_table(aggregate_type: AggregateType) -> String {
+    let (table, id) = (table_name(aggregate_type), id_column(aggregate_type));
+    let mut text = format!("CREATE TABLE {table} (\n    {id} text COLLATE \"C\" NOT NULL,\n");
+    for (name, sql_type, _) in SHARED {
+        writeln!(text, "    {name} {sql_type},").expect("a text takes more");
+    }
+    for column in columns(aggregate_type) {
+        writeln!(text, "    {} {},", column.name, column.sql_type).expect("a text takes more");
+    }
+    writeln!(text, "    CONSTRAINT {table}_pkey PRIMARY KEY (tenant, {id}, sequence)\n);").expect("a text takes more");
+    text
+}
+
+/// With the indexes that a generation needs to be read.
+pub(crate) fn create_index(aggregate_type: AggregateType) -> String {
+    let table = table_name(aggregate_type);
+    format!("CREATE INDEX IF NOT EXISTS {table}_occurred ON {table} (tenant, occurred_at);\nANALYZE {table};\n")
+}
+
+pub(crate) fn create_view(aggregate_type: AggregateType) -> String {
+    let (view, id) = (table_name(aggregate_type), id_column(aggregate_type));
+    let shared = SHARED.map(|(name, _, comment)| (name.to_owned(), comment.to_owned()));
+    let own = columns(aggregate_type).into_iter().map(|column| (column.name, column.comment));
+    let all: Vec<(String, String)> = [(id, format!("The {} as its client named it.", aggregate_type.as_str()))]
+        .into_iter()
+        .chain(shared)
+        .chain(own)
+        .collect();
+    let names = all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let events = aggregate_type.events().iter().map(|event| event.name).collect::<Vec<_>>().join(", ");
+    let mut text = format!("CREATE OR REPLACE VIEW {{views}}.{view} AS\nSELECT {names}\nFROM {{generation}}.{view};\n");
+    writeln!(text, "COMMENT ON VIEW {{views}}.{view} IS 'One row an event: {events}.';").expect("a text takes more");
+    for (name, comment) in all {
+        let comment = comment.replace('\'', "''");
+        writeln!(text, "COMMENT ON COLUMN {{views}}.{view}.{name} IS '{comment}';").expect("a text takes more");
+    }
+    text
+}
+
+/// The columns beside the shared ones, by name.
+pub(crate) fn columns(aggregate_type: AggregateType) -> Vec<Column> {
+    let mut columns: BTreeMap<String, Column> = BTreeMap::new();
+    for event in aggregate_type.events() {
+        let schema = (event.schema)().to_value();
+        for (name, property) in properties(&schema) {
+            if name != "occurred_at" {
+                for column in of_property(name, property, &schema) {
+                    let known = columns.entry(column.name.clone()).or_insert_with(|| column.clone());
+                    assert_eq!(known.sql_type, column.sql_type, "{name} has one type in all events of a stream");
+                }
+            }
+        }
+    }
+    columns.into_values().collect()
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    schema["properties"].as_object().into_iter().flatten().map(|(name, property)| (name.as_str(), property))
+}
+
+/// An amount of money is two columns, any other object one for each of its fields; a list is JSON.
+fn of_property(name: &str, property: &Value, root: &Value) -> Vec<Column> {
+    let (form, reference) = resolved(property, root);
+    let comment = [property, form].iter().find_map(|schema| schema["description"].as_str());
+    let comment = comment.map_or_else(|| format!("{}.", sentence(name)), |text| text.replace('\n', " "));
+    let column = |sql_type| vec![Column { name: name.to_owned(), sql_type, comment: comment.clone() }];
+    let is =
+        |kind: &str| form["type"] == kind || form["type"].as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind));
+    match reference {
+        Some("Money") => vec![
+            Column { name: name.to_owned(), sql_type: "numeric(14, 2)", comment },
+            Column {
+                name: format!("{name}_currency"),
+                sql_type: "text COLLATE \"C\"",
+                comment: format!("The currency of {name}, as in ISO 4217."),
+            },
+        ],
+        Some("Quantity") => column("numeric"),
+        _ if form["format"] == "date" => column("date"),
+        _ if form["format"] == "date-time" => column("timestamptz"),
+        _ if form["format"] == "uuid" => column("uuid"),
+        _ if is("boolean") => column("boolean"),
+        _ if is("integer") => column("bigint"),
+        _ if is("object") && form["properties"].is_object() => {
+            properties(form).flat_map(|(inner, property)| of_property(&format!("{name}_{inner}"), property, root)).collect()
+        }
+        _ if is("array") || is("object") => column("jsonb"),
+        _ => column("text COLLATE \"C\""),
+    }
+}
+
+/// The schema that a property refers to, and its name; where it may be null, what it is otherwise.
+fn resolved<'a>(property: &'a Value, root: &'a Value) -> (&'a Value, Option<&'a str>) {
+    if let Some(reference) = property["$ref"].as_str() {
+        let name = reference.rsplit('/').next().expect("a split has a last part");
+        return (&root["$defs"][name], Some(name));
+    }
+    let choices = property["anyOf"].as_array().into_iter().flatten();
+    match choices.filter(|choice| choice["type"] != "null").collect::<Vec<_>>()[..] {
+        [only] => resolved(only, root),
+        _ => (property, None),
+    }
+}
+
+fn sentence(name: &str) -> String {
+    let text = name.replace('_', " ");
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn types(aggregate_type: AggregateType) -> BTreeMap<String, &'static str> {
+        columns(aggregate_type).into_iter().map(|column| (column.name, column.sql_type)).collect()
+    }
+
+    #[test]
+    fn a_field_of_an_event_is_a_column_of_its_type() {
+        let deal = types(AggregateType::Deal);
+        for (name, expected) in [
+            ("account_id", "text COLLATE \"C\""),
+            ("annual_value", "numeric(14, 2)"),
+            ("annual_value_currency", "text COLLATE \"C\""),
+            ("bant_budget", "boolean"),
+            ("expected_close", "date"),
+            ("lead_id", "text COLLATE \"C\""),
+            ("stage", "text COLLATE \"C\""),
+        ] {
+            assert_eq!(deal.get(name), Some(&expected), "{name}");
+        }
+        assert_eq!(types(AggregateType::Deployment)["changes"], "jsonb");
+        assert_eq!(types(AggregateType::Incident)["opened_at"], "timestamptz");
+        assert_eq!(types(AggregateType::Lead)["score"], "bigint");
+    }
+
+    #[test]
+    fn no_field_takes_the_place_of_a_shared_column() {
+        for aggregate_type in aggregate_types() {
+            let id = id_column(aggregate_type);
+            for column in columns(aggregate_type) {
+                let taken = column.name == id || SHARED.iter().any(|(shared, ..)| *shared == column.name);
+                assert!(!taken, "{} of {}", column.name, aggregate_type.as_str());
+            }
+        }
+    }
+}
