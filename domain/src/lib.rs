@@ -19,6 +19,7 @@ pub mod finance;
 pub mod ids;
 pub mod input;
 pub mod interaction;
+pub mod kpis;
 pub mod marketing;
 pub mod money;
 pub mod north_star;

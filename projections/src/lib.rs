@@ -18,6 +18,7 @@ mod error;
 pub mod facts;
 pub mod generations;
 pub mod interactions;
+pub mod kpis;
 mod members;
 pub mod north_star;
 pub mod progress;

@@ -6,6 +6,7 @@ mod database;
 mod figures;
 mod generate;
 mod generations;
+mod kpis;
 mod memory;
 mod recount;
 mod runner;

@@ -1,0 +1,187 @@
+//! The register of KPIs: what each figure means, from which facts it follows, how it is shown.
+//!
+//! API, views, dashboards, docs and explanations read this list. A KPI is one entry here and one formula in
+//! `projections/src/kpis/formulas/`.
+
+mod customer_success;
+mod engineering;
+mod finance;
+mod marketing;
+mod operations;
+mod people;
+mod product;
+mod sales;
+
+use crate::period::Grain;
+
+/// One figure and what it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kpi {
+    pub id: &'static str,
+    pub function: KpiFunction,
+    pub name: &'static str,
+    /// How it is made, in a sentence.
+    pub formula: &'static str,
+    /// What is counted or summed; in words.
+    pub numerator: &'static str,
+    /// What that is divided by or held against; none for a plain count or sum, a median or a state.
+    pub denominator: Option<&'static str>,
+    /// What `n` counts: how many facts the figure rests on.
+    pub n: &'static str,
+    pub unit: Unit,
+    pub better: Better,
+    /// The periods that it is given for, its own one first.
+    pub grains: &'static [Grain],
+    /// How much of the past it looks at.
+    pub window: Window,
+    /// What it can be split by; a segment is written `DIMENSION:VALUE`.
+    pub dimensions: &'static [&'static str],
+    /// Whether there is a figure over all segments, named `all`.
+    pub has_total: bool,
+    /// The version of the definition that holds if none is asked for.
+    pub definition: u16,
+    /// The events that it follows from.
+    pub facts: &'static [&'static str],
+}
+
+/// Whose figure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KpiFunction {
+    NorthStar,
+    Product,
+    Engineering,
+    Sales,
+    Marketing,
+    CustomerSuccess,
+    Finance,
+    People,
+    Operations,
+}
+
+/// What a figure counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    Count,
+    /// 0.25 is 25 %.
+    Ratio,
+    Days,
+    Hours,
+    Months,
+    /// In the currency of the plan.
+    Money,
+    /// 0 to 100.
+    Score,
+    /// −100 to 100.
+    Points,
+    /// Full-time equivalents: half-time people are 0.5.
+    Fte,
+    /// 1 to 3.
+    Level,
+    /// Times the denominator: 3 is three times as much.
+    Times,
+}
+
+/// Which way a figure should go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    Higher,
+    Lower,
+    /// Near its target.
+    OnTarget,
+}
+
+/// How much of the past a figure looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// What occurred in the period.
+    Period,
+    /// So many days up to the period's end.
+    TrailingDays(u16),
+    /// The state at the period's end; of a period that is not over, now.
+    AtEnd,
+    /// Those who began in the period, however long the rest took.
+    Cohort,
+}
+
+const DAY_UP: &[Grain] = &[Grain::Month, Grain::Day, Grain::Week, Grain::Quarter];
+const WEEK_UP: &[Grain] = &[Grain::Month, Grain::Week, Grain::Quarter];
+const MONTH_UP: &[Grain] = &[Grain::Month, Grain::Quarter];
+
+/// Every KPI, function by function.
+pub fn register() -> impl Iterator<Item = &'static Kpi> {
+    [
+        product::KPIS,
+        engineering::KPIS,
+        sales::KPIS,
+        marketing::KPIS,
+        customer_success::KPIS,
+        finance::KPIS,
+        people::KPIS,
+        operations::KPIS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The KPI of this id.
+pub fn find(id: &str) -> Option<&'static Kpi> {
+    register().find(|kpi| kpi.id == id)
+}
+
+impl Kpi {
+    /// The parameters of the definition that holds if none is asked for; nothing where there are none.
+    pub fn default_definition(&self) -> serde_json::Value {
+        serde_json::json!({})
+    }
+}
+
+impl Window {
+    /// As people read it.
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Period => "what occurred in the period".to_owned(),
+            Self::TrailingDays(days) => format!("the {days} days up to the period's end"),
+            Self::AtEnd => "the state at the period's end; of the present period, now".to_owned(),
+            Self::Cohort => "those who began in the period, however long the rest took".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::AggregateType;
+
+    #[test]
+    fn every_id_is_there_once_and_is_a_name_for_sql() {
+        let mut ids = BTreeSet::new();
+        for kpi in register() {
+            assert!(ids.insert(kpi.id), "{} twice", kpi.id);
+            assert!(kpi.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", kpi.id);
+        }
+    }
+
+    #[test]
+    fn every_kpi_follows_from_events_that_there_are() {
+        let events: BTreeSet<&str> =
+            AggregateType::ALL.iter().flat_map(|aggregate_type| aggregate_type.events()).map(|event| event.name).collect();
+        for kpi in register() {
+            assert!(!kpi.facts.is_empty() && !kpi.grains.is_empty(), "{}", kpi.id);
+            for fact in kpi.facts {
+                assert!(events.contains(fact), "{}: {fact}", kpi.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_figure_can_be_read_over_all_or_by_a_segment() {
+        for kpi in register() {
+            assert!(kpi.has_total || !kpi.dimensions.is_empty(), "{}", kpi.id);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! customer_success.
+
+use super::Kpi;
+
+pub(super) const KPIS: &[Kpi] = &[];

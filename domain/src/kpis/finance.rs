@@ -1,0 +1,5 @@
+//! finance.
+
+use super::Kpi;
+
+pub(super) const KPIS: &[Kpi] = &[];

@@ -1,0 +1,5 @@
+//! marketing.
+
+use super::Kpi;
+
+pub(super) const KPIS: &[Kpi] = &[];

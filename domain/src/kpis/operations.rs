@@ -1,0 +1,5 @@
+//! operations.
+
+use super::Kpi;
+
+pub(super) const KPIS: &[Kpi] = &[];

@@ -1,0 +1,5 @@
+//! people.
+
+use super::Kpi;
+
+pub(super) const KPIS: &[Kpi] = &[];

@@ -1,0 +1,5 @@
+//! product.
+
+use super::Kpi;
+
+pub(super) const KPIS: &[Kpi] = &[];

@@ -1,0 +1,4 @@
+//! The figures of the register: one formula each, over the facts.
+
+pub(crate) mod formula;
+pub mod query;

@@ -1,0 +1,41 @@
+//! The formulas as SQL: a query each, over one period `p`, giving a row for each segment.
+//!
+//! `p` has `tenant`, `starts` and `ends` (exclusive), `at` (the end, or now), `known` (only facts recorded before it),
+//! `currency` (money in another is left out) and `definition` (its parameters). The query gives `segment`, `numerator`,
+//! `denominator`, `n`, `value` and `parts`; no row, or no value, where there is no data.
+
+use domain::kpis::Kpi;
+
+/// What more than one formula needs, by the name that stands for it in braces.
+const SHARED: &[(&str, &str)] = &[("{deals}", include_str!("formulas/shared/deals.sql"))];
+
+macro_rules! formulas {
+    ($($id:literal),* $(,)?) => {
+        const FORMULAS: &[(&str, &str)] = &[$(($id, include_str!(concat!("formulas/", $id, ".sql")))),*];
+    };
+}
+
+formulas!("average_deal_size", "pipeline_coverage", "sales_cycle_length", "win_rate");
+
+/// The formula of a KPI over the views of one schema.
+pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {
+    let (_, text) = FORMULAS.iter().find(|(id, _)| *id == kpi.id).expect("a test holds formulas and register together");
+    // A shared part may need another.
+    let with_shared =
+        (0..2).fold((*text).to_owned(), |text, _| SHARED.iter().fold(text, |text, (name, shared)| text.replace(name, shared)));
+    with_shared.replace("{read}", schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kpi_has_its_formula_and_every_formula_its_kpi() {
+        let formulas: BTreeSet<&str> = FORMULAS.iter().map(|(id, _)| *id).collect();
+        let kpis: BTreeSet<&str> = domain::kpis::register().map(|kpi| kpi.id).collect();
+        assert_eq!(formulas, kpis);
+    }
+}

@@ -1,0 +1,15 @@
+-- Each deal as it stood at p.at, by what was known then.
+SELECT
+    deal_id,
+    min(occurred_at) FILTER (WHERE event_type = 'DealOpened') AS opened_at,
+    max(lead_id) AS lead_id,
+    coalesce(max(team), 'none') AS team,
+    (array_agg(annual_value ORDER BY occurred_at DESC, sequence DESC) FILTER (WHERE annual_value_currency = p.currency))[1] AS annual_value,
+    (array_agg(expected_close ORDER BY occurred_at DESC, sequence DESC) FILTER (WHERE expected_close IS NOT NULL))[1] AS expected_close,
+    coalesce((array_agg(bant_budget AND bant_authority AND bant_need AND bant_timeline ORDER BY occurred_at DESC, sequence DESC)
+        FILTER (WHERE event_type = 'DealQualified'))[1], false) AS is_qualified,
+    min(occurred_at) FILTER (WHERE event_type IN ('DealWon', 'DealLost')) AS closed_at,
+    bool_or(event_type = 'DealWon') AS is_won
+FROM {read}.deal_facts
+WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at
+GROUP BY deal_id

@@ -1,0 +1,94 @@
+//! Figures as they follow from the facts, period by period.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::kpis::Kpi;
+use domain::money::Currency;
+use domain::period::midnight;
+use domain::{Grain, TenantId};
+use rust_decimal::Decimal;
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+
+use super::formula::formula;
+use crate::error::Error;
+
+/// What is asked of a formula.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    pub tenant: &'a TenantId,
+    pub kpi: &'static Kpi,
+    pub grain: Grain,
+    /// The first days of the periods.
+    pub periods: &'a [NaiveDate],
+    /// States are those of this moment, where a period is not over yet.
+    pub now: DateTime<Utc>,
+    pub known: Known,
+    /// Money in another currency is left out.
+    pub currency: Currency,
+    /// The definition's parameters.
+    pub definition: &'a Value,
+}
+
+/// Which facts a figure may rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// All there are.
+    Now,
+    /// Those recorded before this moment.
+    Before(DateTime<Utc>),
+    /// Those recorded before each period's end.
+    AtClose,
+}
+
+/// One figure: a KPI's in one period and segment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The period's first day.
+    pub period: NaiveDate,
+    /// `all`, or `DIMENSION:VALUE`.
+    pub segment: String,
+    pub numerator: Option<Decimal>,
+    pub denominator: Option<Decimal>,
+    /// How many facts it rests on, as the register says.
+    pub n: i64,
+    /// None: no data.
+    pub value: Option<Decimal>,
+    /// What the formula shows beside it.
+    pub parts: Value,
+}
+
+/// The figures in order of period and segment. A period without facts has no row.
+pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Question<'_>) -> Result<Vec<Figure>, Error> {
+    let statement = include_str!("figures.sql").replace("{formula}", &formula(question.kpi, schema));
+    let ends = question.periods.iter().map(|start| midnight(question.grain.next(*start))).collect::<Vec<_>>();
+    let known: Vec<Option<DateTime<Utc>>> = match question.known {
+        Known::Now => vec![None; ends.len()],
+        Known::Before(moment) => vec![Some(moment); ends.len()],
+        Known::AtClose => ends.iter().copied().map(Some).collect(),
+    };
+    let rows = sqlx::query(&statement)
+        .bind(question.tenant.as_str())
+        .bind(question.periods)
+        .bind(question.periods.iter().copied().map(midnight).collect::<Vec<_>>())
+        .bind(ends)
+        .bind(known)
+        .bind(question.now)
+        .bind(question.currency.as_str())
+        .bind(question.definition)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(figure).collect()
+}
+
+fn figure(row: &PgRow) -> Result<Figure, Error> {
+    Ok(Figure {
+        period: row.try_get("period")?,
+        segment: row.try_get("segment")?,
+        numerator: row.try_get("numerator")?,
+        denominator: row.try_get("denominator")?,
+        n: row.try_get("n")?,
+        value: row.try_get("value")?,
+        parts: row.try_get("parts")?,
+    })
+}

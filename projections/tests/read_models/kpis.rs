@@ -1,0 +1,277 @@
+//! Every KPI from raw facts to its figure: the cases in `tests/kpis/`, a file a KPI.
+//!
+//! A case names its facts, one a line (`TIME COLLECTION/ID/COMMAND DATA`, or `TIME@RECORDED …` for one that came late), asks
+//! for one period, and says what each segment is then; `absent` names segments that must not be there. Each case is a tenant
+//! of its own. The same facts once more, out of order and some of them twice, must give the same figures.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::interaction::InteractionCommand;
+use domain::kpis::{self, Kpi};
+use domain::{AggregateType, Capsule, Command, Context, Grain, Pseudonym, Rejection, State, Stream, UserRef};
+use projections::Generation;
+use projections::kpis::query::{Figure, Known, Question, figures};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::database::{apply, with_database};
+use crate::generate::{Ledger, tenant, time};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    case: Vec<Case>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    it: String,
+    facts: String,
+    /// `2026-03`, `2026-W10`, `2026-Q1` or `2026-03-31`.
+    ask: String,
+    /// The present; default: long after.
+    now: Option<DateTime<Utc>>,
+    /// Only what was recorded before it is known.
+    known: Option<DateTime<Utc>>,
+    #[serde(default)]
+    definition: Option<toml::Value>,
+    #[serde(default)]
+    figures: BTreeMap<String, Expected>,
+    #[serde(default)]
+    absent: Vec<String>,
+}
+
+/// What is said of a segment; the rest is not looked at. An empty text: none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    numerator: Option<String>,
+    denominator: Option<String>,
+    n: Option<i64>,
+    value: Option<String>,
+    #[serde(default)]
+    parts: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Debug, Clone)]
+struct Fact {
+    recorded_at: DateTime<Utc>,
+    aggregate_type: AggregateType,
+    id: String,
+    command: String,
+    data: Value,
+}
+
+fn files() -> Vec<(&'static Kpi, Vec<Case>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/kpis");
+    let read = |kpi: &'static Kpi| {
+        let path = folder.join(format!("{}.toml", kpi.id));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (kpi, file.case)
+    };
+    kpis::register().map(read).collect()
+}
+
+fn facts(case: &Case) -> Vec<Fact> {
+    let lines = case.facts.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| fact(line).unwrap_or_else(|| panic!("{}: {line}", case.it))).collect()
+}
+
+fn fact(line: &str) -> Option<Fact> {
+    let (times, rest) = line.split_once(' ')?;
+    let (path, data) = rest.split_once(' ')?;
+    let (occurred, recorded) = times.split_once('@').unwrap_or((times, times));
+    let mut path = path.split('/');
+    let mut data: Value = serde_json::from_str(data).ok()?;
+    data["occurred_at"] = occurred.into();
+    Some(Fact {
+        recorded_at: recorded.parse().ok()?,
+        aggregate_type: AggregateType::from_collection(path.next()?)?,
+        id: path.next()?.to_owned(),
+        command: path.next()?.to_owned(),
+        data,
+    })
+}
+
+/// The commands, decided and recorded one after another, as the store would.
+#[derive(Debug)]
+struct Recorder {
+    ledger: Ledger,
+    states: BTreeMap<(String, AggregateType, String), (State, u64)>,
+}
+
+impl Recorder {
+    fn take(&mut self, tenant_name: &str, fact: &Fact) -> Result<(), Rejection> {
+        let data = serde_json::to_vec(&fact.data).unwrap();
+        let mut command = Command::parse(fact.aggregate_type, &fact.command, &data)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", fact.command, fact.data));
+        for user in command.users() {
+            if let UserRef::Named(name) = user {
+                *user = UserRef::Known(pseudonym(tenant_name, name.as_str()));
+            }
+        }
+        let key = (tenant_name.to_owned(), fact.aggregate_type, fact.id.clone());
+        let initial = || (State::initial(fact.aggregate_type), 0);
+        let (mut state, mut sequence) = self.states.get(&key).cloned().unwrap_or_else(initial);
+        let context = Context { now: fact.recorded_at, capsule: Arc::new(self.capsule(tenant_name, &command)) };
+        let partition_key = state.partition_key(&command, &fact.id).to_owned();
+        for event in state.clone().decide(command, &context)? {
+            sequence += 1;
+            state = state.evolve(&event);
+            self.ledger.append(&tenant(tenant_name), &fact.id, sequence, &partition_key, fact.recorded_at, &event);
+        }
+        self.states.insert(key, (state, sequence));
+        Ok(())
+    }
+
+    fn capsule(&self, tenant_name: &str, command: &Command) -> Capsule {
+        let Command::Interaction(InteractionCommand::Record(record)) = command else { return Capsule::default() };
+        let stream = Stream::capsule(&tenant(tenant_name), &record.capsule_id);
+        match self.states.get(&(tenant_name.to_owned(), AggregateType::Capsule, stream.id)) {
+            Some((State::Capsule(capsule), _)) => capsule.clone(),
+            _ => Capsule::default(),
+        }
+    }
+}
+
+fn pseudonym(tenant: &str, user: &str) -> Pseudonym {
+    let mut bytes = [0_u8; 16];
+    for (place, byte) in tenant.bytes().chain([b'/']).chain(user.bytes()).enumerate() {
+        bytes[place % 16] = bytes[place % 16].wrapping_mul(31).wrapping_add(byte);
+    }
+    Pseudonym(Uuid::from_bytes(bytes))
+}
+
+/// As they are; and out of order, every third twice, each as soon as the rules take it.
+fn record(recorder: &mut Recorder, (in_order, shuffled): (&str, &str), case: &Case, seed: u64) {
+    let facts = facts(case);
+    for fact in &facts {
+        recorder.take(in_order, fact).unwrap_or_else(|error| panic!("{}: {error}: {fact:?}", case.it));
+    }
+    let mut left: Vec<Fact> = facts.iter().step_by(3).chain(&facts).cloned().collect();
+    left.shuffle(&mut StdRng::seed_from_u64(seed));
+    // What must come after something else waits for it; and what closes something, for all that must come before.
+    while !left.is_empty() {
+        let before = left.len();
+        left.sort_by_key(|fact| closes(fact));
+        let place = left.iter().position(|fact| recorder.take(shuffled, fact).is_ok());
+        left.remove(place.unwrap_or_else(|| panic!("{}: {before} facts cannot be recorded: {left:?}", case.it)));
+    }
+}
+
+/// A fact after which its aggregate takes no other: it has to come last, whenever it happened.
+fn closes(fact: &Fact) -> bool {
+    ["win", "lose", "end", "depart", "close", "archive", "disqualify"].contains(&fact.command.as_str())
+}
+
+#[test]
+fn every_kpi_is_what_its_cases_say_in_whatever_order_its_facts_arrive() {
+    let files = files();
+    let mut recorder = Recorder { ledger: Ledger::new(), states: BTreeMap::new() };
+    let mut numbered = Vec::new();
+    for (number, (kpi, case)) in files.iter().flat_map(|(kpi, cases)| cases.iter().map(move |case| (*kpi, case))).enumerate() {
+        let tenants = (format!("case-{number}"), format!("case-{number}-shuffled"));
+        record(&mut recorder, (&tenants.0, &tenants.1), case, number as u64);
+        numbered.push((kpi, case, tenants));
+    }
+    with_database(async |pool| {
+        let live = Generation::live(&pool).await.unwrap();
+        apply(&pool, &live, &recorder.ledger.events, 50).await;
+        let mut wrong = Vec::new();
+        for (kpi, case, (in_order, shuffled)) in &numbered {
+            let found = ask(&pool, in_order, kpi, case).await;
+            wrong.extend(differences(case, &found).into_iter().map(|text| format!("{}: it {}: {text}", kpi.id, case.it)));
+            let late = case.facts.lines().any(|line| line.split(' ').next().is_some_and(|times| times.contains('@')));
+            let other = ask(&pool, shuffled, kpi, case).await;
+            if !late && found != other {
+                wrong.push(format!("{}: it {}: out of order it is {other:#?}, not {found:#?}", kpi.id, case.it));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    });
+}
+
+async fn ask(pool: &PgPool, tenant_name: &str, kpi: &'static Kpi, case: &Case) -> Vec<Figure> {
+    let (grain, start) = period(&case.ask);
+    assert!(kpi.grains.contains(&grain), "{} has no {}", kpi.id, grain.as_str());
+    let definition =
+        case.definition.as_ref().map_or_else(|| kpi.default_definition(), |given| serde_json::to_value(given).unwrap());
+    let question = Question {
+        tenant: &tenant(tenant_name),
+        kpi,
+        grain,
+        periods: &[start],
+        now: case.now.unwrap_or_else(|| time("2040-01-01T00:00:00Z")),
+        known: case.known.map_or(Known::Now, Known::Before),
+        currency: "USD".to_owned().try_into().unwrap(),
+        definition: &definition,
+    };
+    let mut connection = pool.acquire().await.unwrap();
+    figures(&mut connection, "read", &question).await.unwrap_or_else(|error| panic!("{}: {error:?}", kpi.id))
+}
+
+fn period(text: &str) -> (Grain, NaiveDate) {
+    let start = ["2024", "2025", "2026", "2027"]
+        .iter()
+        .flat_map(|year| Grain::ALL.map(|grain| (grain, format!("{year}-01-01").parse::<NaiveDate>().unwrap())))
+        .flat_map(|(grain, first)| {
+            grain
+                .between(first, grain.after(first, 1))
+                .chain(grain.between(first, first + chrono::Days::new(365)))
+                .map(move |start| (grain, start))
+        })
+        .find(|(grain, start)| grain.name(*start) == text);
+    start.unwrap_or_else(|| panic!("{text} is a period"))
+}
+
+fn differences(case: &Case, found: &[Figure]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let segments: BTreeSet<&str> = found.iter().map(|figure| figure.segment.as_str()).collect();
+    for segment in &case.absent {
+        if segments.contains(segment.as_str()) {
+            wrong.push(format!("{segment} is there: {found:?}"));
+        }
+    }
+    assert!(!case.figures.is_empty() || !case.absent.is_empty(), "{} says something", case.it);
+    for (segment, expected) in &case.figures {
+        let Some(figure) = found.iter().find(|figure| figure.segment == *segment) else {
+            wrong.push(format!("{segment} is not there, only {segments:?}"));
+            continue;
+        };
+        let mut check = |what: &str, expected: Option<&String>, found: Option<Decimal>| {
+            let Some(expected) = expected else { return };
+            let number = (!expected.is_empty()).then(|| expected.parse::<Decimal>().unwrap());
+            if number != found {
+                wrong.push(format!("{segment}'s {what} is {found:?}, not {expected:?}"));
+            }
+        };
+        check("numerator", expected.numerator.as_ref(), figure.numerator);
+        check("denominator", expected.denominator.as_ref(), figure.denominator);
+        check("value", expected.value.as_ref(), figure.value);
+        if expected.n.is_some_and(|n| n != figure.n) {
+            wrong.push(format!("{segment}'s n is {}, not {:?}", figure.n, expected.n));
+        }
+        for (name, expected) in &expected.parts {
+            let (part, expected) = (&figure.parts[name], serde_json::to_value(expected).unwrap());
+            let same = match (part.as_f64(), expected.as_f64()) {
+                (Some(part), Some(expected)) => (part - expected).abs() < 1e-6,
+                _ => *part == expected || (part.is_null() && expected == ""),
+            };
+            if !same {
+                wrong.push(format!("{segment}'s {name} is {part}, not {expected}"));
+            }
+        }
+    }
+    wrong
+}
