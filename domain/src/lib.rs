@@ -30,6 +30,7 @@ pub mod rejection;
 pub mod sales;
 #[cfg(test)]
 mod testing;
+pub mod timeline;
 pub mod upcast;
 
 pub use capsule::Capsule;

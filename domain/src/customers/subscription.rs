@@ -9,6 +9,7 @@ use crate::facts::facts;
 use crate::ids::{AccountId, Label};
 use crate::money::Money;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// Why a subscription ended. A closed list: free text might name a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -77,13 +78,18 @@ pub enum Subscription {
     Ended(Box<Terms>),
 }
 
-/// How it started, and what holds now.
+/// How it started, and what held when: plan, monthly, whether a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
     started: SubscriptionStarted,
-    plan: Label,
-    monthly: Money,
-    is_trial: bool,
+    changes: Timeline<(Label, Money, bool)>,
+}
+
+impl Terms {
+    fn of(started: &SubscriptionStarted) -> Self {
+        let SubscriptionStarted { plan, monthly, is_trial, occurred_at, .. } = started.clone();
+        Self { started: started.clone(), changes: Timeline::from(occurred_at, (plan, monthly, is_trial)) }
+    }
 }
 
 impl Subscription {
@@ -102,9 +108,9 @@ impl Subscription {
                 let is_same = started(command, at)? == terms.started;
                 return if is_same { Ok(vec![]) } else { Err(Rejection::Exists { what: "subscription" }) };
             }
-            (Self::Running(terms), Change(ChangeSubscription { plan, monthly, is_trial, .. })) => {
+            (Self::Running(terms), Change(ChangeSubscription { plan, monthly, is_trial, occurred_at })) => {
                 let monthly = paid(monthly, is_trial)?;
-                if (&plan, monthly, is_trial) == (&terms.plan, terms.monthly, terms.is_trial) {
+                if !terms.changes.is_news(occurred_at, at, &(plan.clone(), monthly, is_trial)) {
                     return Ok(vec![]);
                 }
                 SubscriptionChanged { plan, monthly, is_trial, occurred_at: at }.into()
@@ -119,18 +125,12 @@ impl Subscription {
     #[must_use]
     pub fn evolve(self, event: &SubscriptionEvent) -> Self {
         match (self, event) {
-            (_, SubscriptionEvent::SubscriptionStarted(started)) => Self::Running(Box::new(Terms {
-                started: started.clone(),
-                plan: started.plan.clone(),
-                monthly: started.monthly,
-                is_trial: started.is_trial,
-            })),
-            (Self::Running(terms), SubscriptionEvent::SubscriptionChanged(changed)) => Self::Running(Box::new(Terms {
-                started: terms.started,
-                plan: changed.plan.clone(),
-                monthly: changed.monthly,
-                is_trial: changed.is_trial,
-            })),
+            (_, SubscriptionEvent::SubscriptionStarted(started)) => Self::Running(Box::new(Terms::of(started))),
+            (Self::Running(terms), SubscriptionEvent::SubscriptionChanged(changed)) => {
+                let SubscriptionChanged { plan, monthly, is_trial, occurred_at } = changed.clone();
+                let changes = terms.changes.with(occurred_at, (plan, monthly, is_trial));
+                Self::Running(Box::new(Terms { started: terms.started, changes }))
+            }
             (Self::Running(terms), SubscriptionEvent::SubscriptionEnded(_)) => Self::Ended(terms),
             (state, _) => state,
         }
@@ -203,6 +203,22 @@ mod tests {
         given(vec![was_started("0.00", true)]).when(change("50.00", false)).then_expect_events(vec![was_changed("50.00")]);
         let detail = "must be 0.00 for a trial";
         given(vec![]).when(start("1.00", true)).then_expect_error(Rejection::Invalid { field: "/monthly", detail });
+    }
+
+    #[test]
+    fn a_change_that_is_told_late_takes_its_place_among_those_before() {
+        let dated = |day: &str| {
+            command("change", &format!(r#"{{{},"occurred_at":"2026-{day}T12:00:00Z"}}"#, pays("60.00", false)))
+        };
+        let plan = Label::parse("team").unwrap();
+        let changed = |day: &str| -> SubscriptionEvent {
+            let occurred_at = crate::testing::at(&format!("2026-{day}T12:00:00Z"));
+            SubscriptionChanged { plan: plan.clone(), monthly: usd("60.00"), is_trial: false, occurred_at }.into()
+        };
+        let known = || vec![was_started("50.00", false), changed("10-30")];
+        given(known()).when(dated("10-15")).then_expect_events(vec![changed("10-15")]);
+        given(known()).when(dated("10-30")).then_expect_events(vec![]);
+        given(known()).when(change("60.00", false)).then_expect_events(vec![was_changed("60.00")]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::collections::Context;
 use crate::facts::facts;
 use crate::ids::DeploymentId;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -54,7 +55,7 @@ facts! {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     opened: Option<IncidentOpened>,
-    caused_by: Option<DeploymentId>,
+    causes: Timeline<DeploymentId>,
     resolved_at: Option<DateTime<Utc>>,
 }
 
@@ -71,8 +72,8 @@ impl Incident {
             }
             (None, _) => return Err(Rejection::Unknown { what: "incident" }),
             // It is often found after all works again.
-            (Some(_), Attribute(AttributeIncident { caused_by, .. })) => {
-                if self.caused_by.as_ref() == Some(&caused_by) {
+            (Some(_), Attribute(AttributeIncident { caused_by, occurred_at })) => {
+                if !self.causes.is_news(occurred_at, at, &caused_by) {
                     return Ok(vec![]);
                 }
                 IncidentAttributed { caused_by, occurred_at: at }.into()
@@ -93,9 +94,12 @@ impl Incident {
     pub fn evolve(self, event: &IncidentEvent) -> Self {
         match event {
             IncidentEvent::IncidentOpened(opened) => {
-                Self { caused_by: opened.caused_by.clone(), opened: Some(opened.clone()), ..self }
+                let cause = opened.caused_by.clone().map(|cause| Timeline::from(opened.occurred_at, cause));
+                Self { causes: cause.unwrap_or_default(), opened: Some(opened.clone()), ..self }
             }
-            IncidentEvent::IncidentAttributed(attributed) => Self { caused_by: Some(attributed.caused_by.clone()), ..self },
+            IncidentEvent::IncidentAttributed(attributed) => {
+                Self { causes: self.causes.with(attributed.occurred_at, attributed.caused_by.clone()), ..self }
+            }
             IncidentEvent::IncidentResolved(resolved) => Self { resolved_at: Some(resolved.occurred_at), ..self },
         }
     }

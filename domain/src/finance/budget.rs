@@ -8,6 +8,7 @@ use crate::collections::Context;
 use crate::facts::facts;
 use crate::money::Money;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 facts! {
     Budget "budget"
@@ -29,22 +30,25 @@ facts! {
     }
 }
 
-/// The last that was set.
+/// Whose and when's it is, and what was set when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Budget(Option<BudgetSet>);
+pub struct Budget {
+    of: Option<(Category, NaiveDate)>,
+    amounts: Timeline<Money>,
+}
 
 impl Budget {
     pub fn decide(&self, command: BudgetCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<BudgetEvent>, Rejection> {
-        let BudgetCommand::Set(SetBudget { category, month, amount, .. }) = command;
+        let BudgetCommand::Set(SetBudget { category, month, amount, occurred_at }) = command;
         if month.day() != 1 {
             return Err(Rejection::Invalid { field: "/month", detail: "must be the first day of a month, such as 2026-10-01" });
         }
         if amount.amount.is_negative() {
             return Err(Rejection::Invalid { field: "/amount", detail: "must not be negative" });
         }
-        match &self.0 {
-            Some(known) if (known.category, known.month) != (category, month) => Err(Rejection::Exists { what: "budget" }),
-            Some(known) if known.amount == amount => Ok(vec![]),
+        match self.of {
+            Some(of) if of != (category, month) => Err(Rejection::Exists { what: "budget" }),
+            _ if !self.amounts.is_news(occurred_at, at, &amount) => Ok(vec![]),
             _ => Ok(vec![BudgetSet { category, month, amount, occurred_at: at }.into()]),
         }
     }
@@ -52,7 +56,7 @@ impl Budget {
     #[must_use]
     pub fn evolve(self, event: &BudgetEvent) -> Self {
         let BudgetEvent::BudgetSet(set) = event;
-        Self(Some(set.clone()))
+        Self { of: Some((set.category, set.month)), amounts: self.amounts.with(set.occurred_at, set.amount) }
     }
 }
 

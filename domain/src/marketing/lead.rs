@@ -8,6 +8,7 @@ use crate::collections::Context;
 use crate::facts::facts;
 use crate::ids::Label;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// Who says that a lead is worth the effort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -81,7 +82,8 @@ facts! {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
     captured: Option<LeadCaptured>,
-    score: Option<u8>,
+    touches: Timeline<(Label, Option<Label>)>,
+    scores: Timeline<u8>,
     qualification: Option<Qualification>,
     is_disqualified: bool,
 }
@@ -99,17 +101,24 @@ impl Lead {
                 return if said == *known { Ok(vec![]) } else { Err(Rejection::Exists { what: "lead" }) };
             }
             (None, _) => return Err(Rejection::Unknown { what: "lead" }),
-            (Some(_), Touch(TouchLead { channel, campaign, .. })) => LeadTouched { channel, campaign, occurred_at: at }.into(),
+            // Without a time it is another touch each time it is said.
+            (Some(_), Touch(TouchLead { channel, campaign, occurred_at })) => {
+                let touch = (channel, campaign);
+                if occurred_at.is_some() && !self.touches.is_news(occurred_at, at, &touch) {
+                    return Ok(vec![]);
+                }
+                LeadTouched { channel: touch.0, campaign: touch.1, occurred_at: at }.into()
+            }
             (Some(_), Disqualify(_)) if self.is_disqualified => return Ok(vec![]),
             (Some(_), Disqualify(_)) => LeadDisqualified { occurred_at: at }.into(),
             (Some(_), Score(_) | Qualify(_)) if self.is_disqualified => {
                 return Err(Rejection::NotNow { detail: "the lead is disqualified" });
             }
-            (Some(_), Score(ScoreLead { score, .. })) => {
+            (Some(_), Score(ScoreLead { score, occurred_at })) => {
                 if score > 100 {
                     return Err(Rejection::Invalid { field: "/score", detail: "must be 0 to 100" });
                 }
-                if self.score == Some(score) {
+                if !self.scores.is_news(occurred_at, at, &score) {
                     return Ok(vec![]);
                 }
                 LeadScored { score, occurred_at: at }.into()
@@ -129,8 +138,11 @@ impl Lead {
     pub fn evolve(self, event: &LeadEvent) -> Self {
         match event {
             LeadEvent::LeadCaptured(captured) => Self { captured: Some(captured.clone()), ..self },
-            LeadEvent::LeadTouched(_) => self,
-            LeadEvent::LeadScored(scored) => Self { score: Some(scored.score), ..self },
+            LeadEvent::LeadTouched(touched) => {
+                let touch = (touched.channel.clone(), touched.campaign.clone());
+                Self { touches: self.touches.with(touched.occurred_at, touch), ..self }
+            }
+            LeadEvent::LeadScored(scored) => Self { scores: self.scores.with(scored.occurred_at, scored.score), ..self },
             LeadEvent::LeadQualified(qualified) => Self { qualification: Some(qualified.qualification), ..self },
             LeadEvent::LeadDisqualified(_) => Self { is_disqualified: true, ..self },
         }

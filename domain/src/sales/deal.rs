@@ -9,6 +9,7 @@ use crate::facts::facts;
 use crate::ids::{AccountId, Label, LeadId};
 use crate::money::Money;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// Where a deal stands in the sales process, in its order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -132,16 +133,16 @@ pub enum Deal {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnownDeal {
     opened: DealOpened,
-    annual_value: Money,
-    expected_close: NaiveDate,
-    stage: DealStage,
-    bant: Option<Bant>,
+    /// What it is worth a year, and when it is expected to close.
+    forecasts: Timeline<(Money, NaiveDate)>,
+    stages: Timeline<DealStage>,
+    qualifications: Timeline<Bant>,
     outcome: Option<Outcome>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Outcome {
-    Won,
+    Won(Money),
     Lost,
 }
 
@@ -163,10 +164,9 @@ impl Deal {
         match (self, event) {
             (_, DealEvent::DealOpened(opened)) => Self::Known(Box::new(KnownDeal {
                 opened: opened.clone(),
-                annual_value: opened.annual_value,
-                expected_close: opened.expected_close,
-                stage: DealStage::default(),
-                bant: None,
+                forecasts: Timeline::from(opened.occurred_at, (opened.annual_value, opened.expected_close)),
+                stages: Timeline::from(opened.occurred_at, DealStage::default()),
+                qualifications: Timeline::default(),
                 outcome: None,
             })),
             (Self::Known(deal), event) => Self::Known(Box::new(deal.evolve(event))),
@@ -178,34 +178,34 @@ impl Deal {
 impl KnownDeal {
     fn decide(&self, command: DealCommand, at: DateTime<Utc>) -> Result<Vec<DealEvent>, Rejection> {
         let event = match (self.outcome, command) {
-            (Some(Outcome::Won), DealCommand::Win(win)) if win.annual_value.is_none_or(|value| value == self.annual_value) => {
+            (Some(Outcome::Won(signed)), DealCommand::Win(win)) if win.annual_value.is_none_or(|value| value == signed) => {
                 return Ok(vec![]);
             }
             (Some(Outcome::Lost), DealCommand::Lose(_)) => return Ok(vec![]),
-            (Some(Outcome::Won), _) => return Err(Rejection::NotNow { detail: "the deal is won" }),
+            (Some(Outcome::Won(_)), _) => return Err(Rejection::NotNow { detail: "the deal is won" }),
             (Some(Outcome::Lost), _) => return Err(Rejection::NotNow { detail: "the deal is lost" }),
             (None, DealCommand::Open(_)) => unreachable!("a known deal is not opened"),
-            (None, DealCommand::Qualify(QualifyDeal { bant, .. })) => {
-                if self.bant == Some(bant) {
+            (None, DealCommand::Qualify(QualifyDeal { bant, occurred_at })) => {
+                if !self.qualifications.is_news(occurred_at, at, &bant) {
                     return Ok(vec![]);
                 }
                 DealQualified { bant, occurred_at: at }.into()
             }
-            (None, DealCommand::Advance(AdvanceDeal { stage, .. })) => {
-                if self.stage == stage {
+            (None, DealCommand::Advance(AdvanceDeal { stage, occurred_at })) => {
+                if !self.stages.is_news(occurred_at, at, &stage) {
                     return Ok(vec![]);
                 }
                 DealAdvanced { stage, occurred_at: at }.into()
             }
-            (None, DealCommand::Forecast(ForecastDeal { annual_value, expected_close, .. })) => {
-                if (annual_value, expected_close) == (self.annual_value, self.expected_close) {
+            (None, DealCommand::Forecast(ForecastDeal { annual_value, expected_close, occurred_at })) => {
+                if !self.forecasts.is_news(occurred_at, at, &(annual_value, expected_close)) {
                     return Ok(vec![]);
                 }
                 let annual_value = annual_value.positive("/annual_value")?;
                 DealForecast { annual_value, expected_close, occurred_at: at }.into()
             }
             (None, DealCommand::Win(WinDeal { annual_value, .. })) => {
-                let annual_value = annual_value.unwrap_or(self.annual_value).positive("/annual_value")?;
+                let annual_value = annual_value.unwrap_or_else(|| self.annual_value(at)).positive("/annual_value")?;
                 DealWon { annual_value, occurred_at: at }.into()
             }
             (None, DealCommand::Lose(LoseDeal { reason, .. })) => DealLost { reason, occurred_at: at }.into(),
@@ -213,15 +213,23 @@ impl KnownDeal {
         Ok(vec![event])
     }
 
+    /// What it is worth a year by then; before it was opened, what it was opened with.
+    fn annual_value(&self, at: DateTime<Utc>) -> Money {
+        self.forecasts.at(at).map_or(self.opened.annual_value, |(annual_value, _)| *annual_value)
+    }
+
     fn evolve(self, event: &DealEvent) -> Self {
         match event {
             DealEvent::DealOpened(_) => self,
-            DealEvent::DealQualified(event) => Self { bant: Some(event.bant), ..self },
-            DealEvent::DealAdvanced(event) => Self { stage: event.stage, ..self },
-            DealEvent::DealForecast(event) => {
-                Self { annual_value: event.annual_value, expected_close: event.expected_close, ..self }
+            DealEvent::DealQualified(event) => {
+                Self { qualifications: self.qualifications.with(event.occurred_at, event.bant), ..self }
             }
-            DealEvent::DealWon(event) => Self { annual_value: event.annual_value, outcome: Some(Outcome::Won), ..self },
+            DealEvent::DealAdvanced(event) => Self { stages: self.stages.with(event.occurred_at, event.stage), ..self },
+            DealEvent::DealForecast(event) => {
+                let forecast = (event.annual_value, event.expected_close);
+                Self { forecasts: self.forecasts.with(event.occurred_at, forecast), ..self }
+            }
+            DealEvent::DealWon(event) => Self { outcome: Some(Outcome::Won(event.annual_value)), ..self },
             DealEvent::DealLost(_) => Self { outcome: Some(Outcome::Lost), ..self },
         }
     }

@@ -8,6 +8,7 @@ use crate::facts::facts;
 use crate::ids::Label;
 use crate::money::Money;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 facts! {
     Quota "quota"
@@ -32,31 +33,34 @@ facts! {
     }
 }
 
-/// The last that was set.
+/// Whose and when's it is, and what was set when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Quota(Option<QuotaSet>);
+pub struct Quota {
+    of: Option<(NaiveDate, Option<Label>)>,
+    amounts: Timeline<Money>,
+}
 
 impl Quota {
     pub fn decide(&self, command: QuotaCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<QuotaEvent>, Rejection> {
-        let QuotaCommand::Set(SetQuota { quarter, team, amount, .. }) = command;
+        let QuotaCommand::Set(SetQuota { quarter, team, amount, occurred_at }) = command;
         if quarter.day() != 1 || quarter.month0() % 3 != 0 {
             return Err(Rejection::Invalid {
                 field: "/quarter",
                 detail: "must be the first day of a quarter, such as 2026-10-01",
             });
         }
-        let set = QuotaSet { quarter, team, amount: amount.positive("/amount")?, occurred_at: at };
-        match &self.0 {
-            Some(known) if (known.quarter, &known.team) != (set.quarter, &set.team) => Err(Rejection::Exists { what: "quota" }),
-            Some(known) if known.amount == set.amount => Ok(vec![]),
-            _ => Ok(vec![set.into()]),
+        let amount = amount.positive("/amount")?;
+        match &self.of {
+            Some(of) if *of != (quarter, team.clone()) => Err(Rejection::Exists { what: "quota" }),
+            _ if !self.amounts.is_news(occurred_at, at, &amount) => Ok(vec![]),
+            _ => Ok(vec![QuotaSet { quarter, team, amount, occurred_at: at }.into()]),
         }
     }
 
     #[must_use]
     pub fn evolve(self, event: &QuotaEvent) -> Self {
         let QuotaEvent::QuotaSet(set) = event;
-        Self(Some(set.clone()))
+        Self { of: Some((set.quarter, set.team.clone())), amounts: self.amounts.with(set.occurred_at, set.amount) }
     }
 }
 
