@@ -25,6 +25,7 @@ pub mod money;
 pub mod north_star;
 pub mod period;
 pub mod plan;
+pub mod quantity;
 pub mod recorded;
 pub mod rejection;
 pub mod sales;
