@@ -42,5 +42,5 @@ pub use ids::{
 };
 pub use interaction::Interaction;
 pub use period::Grain;
-pub use recorded::{Metadata, NewEvent, Partition, Position, RecordedEvent};
+pub use recorded::{EventRef, Metadata, NewEvent, Partition, Position, RecordedEvent};
 pub use rejection::{InputError, Rejection};

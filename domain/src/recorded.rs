@@ -1,9 +1,11 @@
 //! An event as the ledger holds it: who, what, where in the log.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::collections::{AggregateType, DecodeError, Event};
@@ -139,6 +141,47 @@ pub fn parse_event_id(id: &str) -> Option<(Partition, Position)> {
     (event_id(place.0, place.1) == id).then_some(place)
 }
 
+/// Another event of the ledger, by its id: `"3-41"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9]+-[0-9]+$"))]
+pub struct EventRef {
+    pub partition: Partition,
+    pub position: Position,
+}
+
+/// A text is not an event's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an event's id, PARTITION-POSITION, such as \"3-41\"")]
+pub struct InvalidEventRef;
+
+impl FromStr for EventRef {
+    type Err = InvalidEventRef;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEventRef> {
+        parse_event_id(text).map(|(partition, position)| Self { partition, position }).ok_or(InvalidEventRef)
+    }
+}
+
+impl TryFrom<String> for EventRef {
+    type Error = InvalidEventRef;
+    fn try_from(text: String) -> Result<Self, InvalidEventRef> {
+        text.parse()
+    }
+}
+
+impl From<EventRef> for String {
+    fn from(event: EventRef) -> String {
+        event.to_string()
+    }
+}
+
+impl fmt::Display for EventRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&event_id(self.partition, self.position))
+    }
+}
+
 pub fn schema_path(event_type: &str, event_version: &str) -> String {
     format!("/schemas/events/{event_type}.v{event_version}.json")
 }
@@ -156,6 +199,16 @@ mod tests {
         assert_eq!(places, GOLDEN_PLACES, "the partition of a key is a part of the ledger's format");
     }
     const GOLDEN_PLACES: [u16; 4] = [7, 7, 4, 1];
+
+    #[test]
+    fn a_reference_to_an_event_is_its_id() {
+        let event = crate::input::from_json::<EventRef>(br#""3-41""#).expect("an event's id");
+        assert_eq!(event, EventRef { partition: Partition(3), position: Position(41) });
+        assert_eq!(serde_json::to_string(&event).expect("JSON"), r#""3-41""#);
+        for text in ["", "3", "3-", "-41", "03-41", "3-41-1", "65536-0", "a-b"] {
+            assert_eq!(text.parse::<EventRef>(), Err(InvalidEventRef), "{text}");
+        }
+    }
 
     proptest! {
         #[test]
