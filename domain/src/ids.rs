@@ -123,12 +123,20 @@ text!(
     IncidentId, 128, identifier
 );
 text!(
+    /// Somebody who works here, by an opaque id. Never a person's name or address.
+    PersonId, 128, identifier
+);
+text!(
     /// What a capsule is called.
     Title, 200, line
 );
 text!(
     /// A short word to group by: a feature, channel, device or region. Never a person's.
     Label, 64, line
+);
+text!(
+    /// Where the evidence lies: a link or a document's name. Never a person's.
+    Reference, 500, line
 );
 text!(
     /// A user's id in the client's own system. Lives only from the request to the vault; no event holds one.

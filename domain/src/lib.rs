@@ -37,8 +37,8 @@ pub mod upcast;
 pub use capsule::Capsule;
 pub use collections::{AggregateType, Command, CommandInfo, Context, Event, State, Stream};
 pub use ids::{
-    AccountId, CapsuleId, ChangeId, DeploymentId, IncidentId, InteractionId, Label, LeadId, Pseudonym, SessionId, TenantId,
-    Title, UserId, UserRef,
+    AccountId, CapsuleId, ChangeId, DeploymentId, IncidentId, InteractionId, Label, LeadId, PersonId, Pseudonym, Reference,
+    SessionId, TenantId, Title, UserId, UserRef,
 };
 pub use interaction::Interaction;
 pub use period::Grain;
