@@ -18,6 +18,7 @@ use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendComma
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
+use crate::people::{self, Employment, EmploymentCommand, EmploymentEvent};
 use crate::rejection::{InputError, Rejection};
 use crate::sales::{self, Deal, DealCommand, DealEvent, Quota, QuotaCommand, QuotaEvent};
 use crate::upcast::{self, UpcastError};
@@ -360,6 +361,14 @@ collections! {
         command "close" => Close(customers::CloseTicket);
         event TicketOpened(customers::TicketOpened) "1.0";
         event TicketClosed(customers::TicketClosed) "1.0";
+    }
+    Employment("people", "employment", EmploymentCommand, EmploymentEvent) {
+        command "hire" => Hire(people::HirePerson);
+        command "change_role" => Change(people::ChangeRole);
+        command "depart" => Depart(people::DepartPerson);
+        event HireMade(people::HireMade) "1.0";
+        event RoleChanged(people::RoleChanged) "1.0";
+        event Departed(people::Departed) "1.0";
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! Where to start:
 //! * [`capsule`] and [`interaction`]: the aggregates. Each has its commands, events, state and `decide`.
-//! * [`sales`], [`marketing`], [`customers`], [`engineering`], [`finance`]: the other facts behind the KPIs, by function.
+//! * [`sales`], [`marketing`], [`customers`], [`engineering`], [`finance`], [`people`]: the other facts behind the KPIs, by
+//!   function.
 //! * [`collections`]: the one list of all aggregates; adding a kind of aggregate is adding a line there.
 //! * [`recorded`]: an event as the ledger holds it, with its partition and position.
 //! * [`north_star`] and [`plan`]: what the figures mean and what they are held against.
@@ -24,6 +25,7 @@ pub mod marketing;
 pub mod money;
 pub mod north_star;
 pub mod period;
+pub mod people;
 pub mod plan;
 pub mod quantity;
 pub mod recorded;

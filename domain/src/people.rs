@@ -1,0 +1,5 @@
+//! People: who is employed in which role, who would follow whom, and how ripe the processes are.
+
+mod employment;
+
+pub use employment::*;
