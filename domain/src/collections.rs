@@ -18,7 +18,7 @@ use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendComma
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
-use crate::people::{self, Employment, EmploymentCommand, EmploymentEvent};
+use crate::people::{self, Employment, EmploymentCommand, EmploymentEvent, Succession, SuccessionCommand, SuccessionEvent};
 use crate::rejection::{InputError, Rejection};
 use crate::sales::{self, Deal, DealCommand, DealEvent, Quota, QuotaCommand, QuotaEvent};
 use crate::upcast::{self, UpcastError};
@@ -369,6 +369,12 @@ collections! {
         event HireMade(people::HireMade) "1.0";
         event RoleChanged(people::RoleChanged) "1.0";
         event Departed(people::Departed) "1.0";
+    }
+    Succession("successions", "succession", SuccessionCommand, SuccessionEvent) {
+        command "name" => Name(people::NameSuccessor);
+        command "withdraw" => Withdraw(people::WithdrawSuccessor);
+        event SuccessorNamed(people::SuccessorNamed) "1.0";
+        event SuccessorWithdrawn(people::SuccessorWithdrawn) "1.0";
     }
 }
 

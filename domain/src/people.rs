@@ -1,5 +1,7 @@
 //! People: who is employed in which role, who would follow whom, and how ripe the processes are.
 
 mod employment;
+mod succession;
 
 pub use employment::*;
+pub use succession::*;
