@@ -18,7 +18,10 @@ use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendComma
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
-use crate::people::{self, Employment, EmploymentCommand, EmploymentEvent, Succession, SuccessionCommand, SuccessionEvent};
+use crate::people::{
+    self, Assessment, AssessmentCommand, AssessmentEvent, Employment, EmploymentCommand, EmploymentEvent, Succession,
+    SuccessionCommand, SuccessionEvent,
+};
 use crate::rejection::{InputError, Rejection};
 use crate::sales::{self, Deal, DealCommand, DealEvent, Quota, QuotaCommand, QuotaEvent};
 use crate::upcast::{self, UpcastError};
@@ -375,6 +378,10 @@ collections! {
         command "withdraw" => Withdraw(people::WithdrawSuccessor);
         event SuccessorNamed(people::SuccessorNamed) "1.0";
         event SuccessorWithdrawn(people::SuccessorWithdrawn) "1.0";
+    }
+    Assessment("assessments", "assessment", AssessmentCommand, AssessmentEvent) {
+        command "record" => Record(people::RecordAssessment);
+        event ProcessAssessed(people::ProcessAssessed) "1.0";
     }
 }
 
