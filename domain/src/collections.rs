@@ -15,6 +15,7 @@ use crate::customers::{
 };
 use crate::engineering::{self, Deployment, DeploymentCommand, DeploymentEvent, Incident, IncidentCommand, IncidentEvent};
 use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendCommand, SpendEvent};
+use crate::governance::{self, GateItem, GateItemCommand, GateItemEvent};
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
@@ -382,6 +383,12 @@ collections! {
     Assessment("assessments", "assessment", AssessmentCommand, AssessmentEvent) {
         command "record" => Record(people::RecordAssessment);
         event ProcessAssessed(people::ProcessAssessed) "1.0";
+    }
+    GateItem("gate_items", "gate_item", GateItemCommand, GateItemEvent) {
+        command "meet" => Meet(governance::MeetGateItem);
+        command "reopen" => Reopen(governance::ReopenGateItem);
+        event GateItemMet(governance::GateItemMet) "1.0";
+        event GateItemReopened(governance::GateItemReopened) "1.0";
     }
 }
 
