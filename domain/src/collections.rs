@@ -15,7 +15,7 @@ use crate::customers::{
 };
 use crate::engineering::{self, Deployment, DeploymentCommand, DeploymentEvent, Incident, IncidentCommand, IncidentEvent};
 use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendCommand, SpendEvent};
-use crate::governance::{self, GateItem, GateItemCommand, GateItemEvent};
+use crate::governance::{self, GateItem, GateItemCommand, GateItemEvent, Risk, RiskCommand, RiskEvent};
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
@@ -389,6 +389,16 @@ collections! {
         command "reopen" => Reopen(governance::ReopenGateItem);
         event GateItemMet(governance::GateItemMet) "1.0";
         event GateItemReopened(governance::GateItemReopened) "1.0";
+    }
+    Risk("risks", "risk", RiskCommand, RiskEvent) {
+        command "raise" => Raise(governance::RaiseRisk);
+        command "reassess" => Reassess(governance::ReassessRisk);
+        command "mitigate" => Mitigate(governance::MitigateRisk);
+        command "close" => Close(governance::CloseRisk);
+        event RiskRaised(governance::RiskRaised) "1.0";
+        event RiskReassessed(governance::RiskReassessed) "1.0";
+        event RiskMitigated(governance::RiskMitigated) "1.0";
+        event RiskClosed(governance::RiskClosed) "1.0";
     }
 }
 

@@ -1,5 +1,7 @@
 //! Governance: the gates between the company's phases, its risks and its objectives.
 
 mod gate_item;
+mod risk;
 
 pub use gate_item::*;
+pub use risk::*;
