@@ -15,7 +15,9 @@ use crate::customers::{
 };
 use crate::engineering::{self, Deployment, DeploymentCommand, DeploymentEvent, Incident, IncidentCommand, IncidentEvent};
 use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendCommand, SpendEvent};
-use crate::governance::{self, GateItem, GateItemCommand, GateItemEvent, Risk, RiskCommand, RiskEvent};
+use crate::governance::{
+    self, GateItem, GateItemCommand, GateItemEvent, Objective, ObjectiveCommand, ObjectiveEvent, Risk, RiskCommand, RiskEvent,
+};
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
@@ -399,6 +401,12 @@ collections! {
         event RiskReassessed(governance::RiskReassessed) "1.0";
         event RiskMitigated(governance::RiskMitigated) "1.0";
         event RiskClosed(governance::RiskClosed) "1.0";
+    }
+    Objective("objectives", "objective", ObjectiveCommand, ObjectiveEvent) {
+        command "set" => Set(governance::SetObjective);
+        command "measure" => Measure(governance::MeasureKeyResult);
+        event ObjectiveSet(governance::ObjectiveSet) "1.0";
+        event KeyResultMeasured(governance::KeyResultMeasured) "1.0";
     }
 }
 
