@@ -207,9 +207,8 @@ mod tests {
 
     #[test]
     fn a_change_that_is_told_late_takes_its_place_among_those_before() {
-        let dated = |day: &str| {
-            command("change", &format!(r#"{{{},"occurred_at":"2026-{day}T12:00:00Z"}}"#, pays("60.00", false)))
-        };
+        let dated =
+            |day: &str| command("change", &format!(r#"{{{},"occurred_at":"2026-{day}T12:00:00Z"}}"#, pays("60.00", false)));
         let plan = Label::parse("team").unwrap();
         let changed = |day: &str| -> SubscriptionEvent {
             let occurred_at = crate::testing::at(&format!("2026-{day}T12:00:00Z"));

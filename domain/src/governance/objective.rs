@@ -12,6 +12,7 @@ use crate::ids::{Label, Title};
 use crate::people::Function;
 use crate::quantity::Quantity;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// What an objective is measured by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -75,11 +76,11 @@ pub enum Objective {
     Known(Box<KnownObjective>),
 }
 
-/// An objective that was set, and the last measurement of each key result.
+/// An objective that was set, and the measurements of each key result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnownObjective {
     set: ObjectiveSet,
-    measured: BTreeMap<Label, KeyResultMeasured>,
+    measured: BTreeMap<Label, Timeline<Quantity>>,
 }
 
 impl Objective {
@@ -103,7 +104,9 @@ impl Objective {
                 Self::Known(Box::new(KnownObjective { set: set.clone(), measured: BTreeMap::new() }))
             }
             (Self::Known(mut objective), ObjectiveEvent::KeyResultMeasured(measured)) => {
-                objective.measured.insert(measured.key_result.clone(), measured.clone());
+                let known = objective.measured.remove(&measured.key_result).unwrap_or_default();
+                let measurements = known.with(measured.occurred_at, measured.value);
+                objective.measured.insert(measured.key_result.clone(), measurements);
                 Self::Known(objective)
             }
             (Self::Unknown, ObjectiveEvent::KeyResultMeasured(_)) => Self::Unknown,
@@ -117,11 +120,7 @@ impl KnownObjective {
         if !self.set.key_results.iter().any(|known| known.id == key_result) {
             return Err(Rejection::Invalid { field: "/key_result", detail: "is not one of the objective's" });
         }
-        // The same value at a later time says that it still stands there.
-        let says_nothing_new = |last: &KeyResultMeasured| {
-            value == last.value && occurred_at.is_none_or(|occurred_at| occurred_at <= last.occurred_at)
-        };
-        if self.measured.get(&key_result).is_some_and(says_nothing_new) {
+        if self.measured.get(&key_result).is_some_and(|known| !known.is_news(occurred_at, at, &value)) {
             return Ok(vec![]);
         }
         Ok(vec![KeyResultMeasured { key_result, value, occurred_at: at }.into()])

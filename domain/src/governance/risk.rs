@@ -10,6 +10,7 @@ use crate::collections::Context;
 use crate::facts::facts;
 use crate::ids::Label;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// What part of the company would be hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -80,8 +81,8 @@ pub enum Risk {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnownRisk {
     raised: RiskRaised,
-    likelihood: u8,
-    impact: u8,
+    /// Likelihood and impact.
+    grades: Timeline<(u8, u8)>,
     mitigations: BTreeSet<Label>,
     is_closed: bool,
 }
@@ -104,8 +105,7 @@ impl Risk {
         match (self, event) {
             (_, RiskEvent::RiskRaised(raised)) => Self::Known(Box::new(KnownRisk {
                 raised: raised.clone(),
-                likelihood: raised.likelihood,
-                impact: raised.impact,
+                grades: Timeline::from(raised.occurred_at, (raised.likelihood, raised.impact)),
                 mitigations: BTreeSet::new(),
                 is_closed: false,
             })),
@@ -122,9 +122,9 @@ impl KnownRisk {
             Raise(_) => unreachable!("a known risk is not raised"),
             Close(_) if self.is_closed => return Ok(vec![]),
             Reassess(_) | Mitigate(_) if self.is_closed => return Err(Rejection::NotNow { detail: "the risk is closed" }),
-            Reassess(ReassessRisk { likelihood, impact, .. }) => {
+            Reassess(ReassessRisk { likelihood, impact, occurred_at }) => {
                 let (likelihood, impact) = grades(likelihood, impact)?;
-                if (likelihood, impact) == (self.likelihood, self.impact) {
+                if !self.grades.is_news(occurred_at, at, &(likelihood, impact)) {
                     return Ok(vec![]);
                 }
                 RiskReassessed { likelihood, impact, occurred_at: at }.into()
@@ -146,7 +146,9 @@ impl KnownRisk {
     fn evolve(mut self, event: &RiskEvent) -> Self {
         match event {
             RiskEvent::RiskRaised(_) => self,
-            RiskEvent::RiskReassessed(event) => Self { likelihood: event.likelihood, impact: event.impact, ..self },
+            RiskEvent::RiskReassessed(event) => {
+                Self { grades: self.grades.with(event.occurred_at, (event.likelihood, event.impact)), ..self }
+            }
             RiskEvent::RiskMitigated(event) => {
                 self.mitigations.insert(event.mitigation.clone());
                 self

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::collections::Context;
 use crate::facts::facts;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// What part of the company somebody works in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -77,8 +78,6 @@ facts! {
             function: Function,
             level: Level,
             fte_percent: u8,
-            /// Whether the level is above the one before.
-            is_promotion: bool,
         }
         Departed "1.0" {
             reason: DepartureReason,
@@ -95,11 +94,11 @@ pub enum Employment {
     Departed(Tenure),
 }
 
-/// How it began, and the role now.
+/// How it began, and the roles since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tenure {
     hire: HireMade,
-    role: Role,
+    roles: Timeline<Role>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,13 +133,12 @@ impl Employment {
             (Self::Employed(tenure), Change(_) | Depart(_)) if at < tenure.hire.occurred_at => {
                 return Err(Rejection::Invalid { field: "/occurred_at", detail: "is before the hire" });
             }
-            (Self::Employed(tenure), Change(ChangeRole { function, level, fte_percent, .. })) => {
+            (Self::Employed(tenure), Change(ChangeRole { function, level, fte_percent, occurred_at })) => {
                 let role = Role { function, level, fte_percent: fte(fte_percent)? };
-                if role == tenure.role {
+                if !tenure.roles.is_news(occurred_at, at, &role) {
                     return Ok(vec![]);
                 }
-                let is_promotion = level > tenure.role.level;
-                RoleChanged { function, level, fte_percent, is_promotion, occurred_at: at }.into()
+                RoleChanged { function, level, fte_percent, occurred_at: at }.into()
             }
             (Self::Employed(_), Depart(DepartPerson { reason, .. })) => Departed { reason, occurred_at: at }.into(),
         };
@@ -152,11 +150,11 @@ impl Employment {
         match (self, event) {
             (_, EmploymentEvent::HireMade(hire)) => {
                 let role = Role { function: hire.function, level: hire.level, fte_percent: hire.fte_percent };
-                Self::Employed(Tenure { hire: hire.clone(), role })
+                Self::Employed(Tenure { hire: hire.clone(), roles: Timeline::from(hire.occurred_at, role) })
             }
             (Self::Employed(tenure), EmploymentEvent::RoleChanged(changed)) => {
                 let role = Role { function: changed.function, level: changed.level, fte_percent: changed.fte_percent };
-                Self::Employed(Tenure { role, ..tenure })
+                Self::Employed(Tenure { roles: tenure.roles.with(changed.occurred_at, role), ..tenure })
             }
             (Self::Employed(tenure), EmploymentEvent::Departed(_)) => Self::Departed(tenure),
             (state, _) => state,
@@ -203,8 +201,8 @@ mod tests {
     fn was_hired() -> EmploymentEvent {
         HireMade { function: Function::Engineering, level: Level::TeamLead, fte_percent: 100, occurred_at: noon() }.into()
     }
-    fn was_changed(function: Function, level: Level, fte_percent: u8, is_promotion: bool) -> EmploymentEvent {
-        RoleChanged { function, level, fte_percent, is_promotion, occurred_at: noon() }.into()
+    fn was_changed(function: Function, level: Level, fte_percent: u8) -> EmploymentEvent {
+        RoleChanged { function, level, fte_percent, occurred_at: noon() }.into()
     }
     fn has_departed() -> EmploymentEvent {
         Departed { reason: DepartureReason::Other, occurred_at: noon() }.into()
@@ -215,7 +213,7 @@ mod tests {
         given(vec![]).when(hire(100)).then_expect_events(vec![was_hired()]);
         given(vec![was_hired()]).when(hire(100)).then_expect_events(vec![]);
         given(vec![was_hired()]).when(hire(50)).then_expect_error(Rejection::Exists { what: "employment" });
-        let moved = was_changed(Function::Product, Level::TeamLead, 50, false);
+        let moved = was_changed(Function::Product, Level::TeamLead, 50);
         given(vec![was_hired(), moved]).when(hire(100)).then_expect_events(vec![]);
     }
 
@@ -233,25 +231,16 @@ mod tests {
             given(vec![]).when(hire(fte_percent)).then_expect_error(error());
             given(vec![was_hired()]).when(change("engineering", "team_lead", fte_percent)).then_expect_error(error());
         }
-        let barely = was_changed(Function::Engineering, Level::TeamLead, 1, false);
+        let barely = was_changed(Function::Engineering, Level::TeamLead, 1);
         given(vec![was_hired()]).when(change("engineering", "team_lead", 1)).then_expect_events(vec![barely]);
     }
 
     #[test]
     fn a_role_changes_to_another_one() {
-        let moved = || was_changed(Function::Product, Level::TeamLead, 80, false);
+        let moved = || was_changed(Function::Product, Level::TeamLead, 80);
         given(vec![was_hired()]).when(change("product", "team_lead", 80)).then_expect_events(vec![moved()]);
         given(vec![was_hired(), moved()]).when(change("product", "team_lead", 80)).then_expect_events(vec![]);
         given(vec![was_hired()]).when(change("engineering", "team_lead", 100)).then_expect_events(vec![]);
-    }
-
-    #[test]
-    fn a_promotion_is_to_a_level_above_the_one_before() {
-        let promoted = was_changed(Function::Engineering, Level::Director, 100, true);
-        given(vec![was_hired()]).when(change("engineering", "director", 100)).then_expect_events(vec![promoted.clone()]);
-        // Above where they began, but not where they stand.
-        let back = was_changed(Function::Engineering, Level::Manager, 100, false);
-        given(vec![was_hired(), promoted]).when(change("engineering", "manager", 100)).then_expect_events(vec![back]);
     }
 
     #[test]
