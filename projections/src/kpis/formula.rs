@@ -15,7 +15,21 @@ macro_rules! formulas {
     };
 }
 
-formulas!("average_deal_size", "pipeline_coverage", "sales_cycle_length", "win_rate");
+#[rustfmt::skip]
+formulas!(
+    // sales
+    "average_deal_size",
+    "pipeline_coverage",
+    "sales_cycle_length",
+    "win_rate",
+    // engineering
+    // marketing
+    // customer success
+    // finance
+    // people
+    // operations
+    // product
+);
 
 /// The formula of a KPI over the views of one schema.
 pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {
