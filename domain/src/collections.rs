@@ -25,6 +25,7 @@ use crate::people::{
     self, Assessment, AssessmentCommand, AssessmentEvent, Employment, EmploymentCommand, EmploymentEvent, Succession,
     SuccessionCommand, SuccessionEvent,
 };
+use crate::plan::{self, PlanAdoption, PlanAdoptionCommand, PlanAdoptionEvent};
 use crate::rejection::{InputError, Rejection};
 use crate::sales::{self, Deal, DealCommand, DealEvent, Quota, QuotaCommand, QuotaEvent};
 use crate::upcast::{self, UpcastError};
@@ -361,6 +362,10 @@ collections! {
         command "recover" => Recover(customers::RecoverPayment);
         event PaymentFailed(customers::PaymentFailed) "1.0";
         event PaymentRecovered(customers::PaymentRecovered) "1.0";
+    }
+    PlanAdoption("plans", "plan", PlanAdoptionCommand, PlanAdoptionEvent) {
+        command "adopt" => Adopt(plan::AdoptPlan);
+        event PlanAdopted(plan::PlanAdopted) "1.0";
     }
     Ticket("tickets", "ticket", TicketCommand, TicketEvent) {
         command "open" => Open(customers::OpenTicket);

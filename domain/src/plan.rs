@@ -1,27 +1,202 @@
-//! The scaling plan: stages, what each can carry, and when the company outgrows it.
+//! The scaling plan: stages and what each can carry, what is to be reached by when, and when the company outgrows it.
+//!
+//! It is data: adopting it is an event, and a later version another one. Every target is read from the plan in force.
+
+mod adoption;
+mod contradictions;
+mod targets;
 
 use chrono::{Datelike, NaiveDate};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// The plan in force, from `schemas/plan.toml`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub use adoption::*;
+pub use contradictions::Contradiction;
+
+use crate::finance::Category;
+use crate::governance::{RiskCategory, Transition};
+use crate::ids::{Label, Title};
+use crate::money::{Amount, Currency};
+use crate::people::{Function, Level, ProcessArea};
+use crate::quantity::Quantity;
+
+/// A plan, as `schemas/plan.toml` and the command that adopts it write it. Months count from the company's first, 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     pub version: u16,
+    pub name: Title,
+    /// All money of the plan, and all figures of money that are held against it.
+    pub currency: Currency,
     pub stages: Vec<Stage>,
+    /// The leadership pipeline, from the lowest level.
+    #[serde(default)]
+    pub levels: Vec<Level>,
+    #[serde(default)]
+    pub teams: Vec<Team>,
+    #[serde(default)]
+    pub hires: Vec<Hires>,
+    /// What is held against figures beside what the stages say.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    #[serde(default)]
+    pub service_levels: Vec<ServiceLevel>,
+    #[serde(default)]
+    pub processes: Vec<Process>,
+    #[serde(default)]
+    pub milestones: Vec<PlannedMilestone>,
+    #[serde(default)]
+    pub gate_items: Vec<PlannedGateItem>,
+    #[serde(default)]
+    pub risks: Vec<PlannedRisks>,
+    #[serde(default)]
+    pub cadence: Vec<Cadence>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// One stage of growth: what it can carry, costs and is to reach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Stage {
     pub number: u16,
     pub name: String,
-    /// First and last month of the stage, counted from the company's first month, which is 1.
+    #[serde(default)]
+    pub focus: String,
+    /// First and last month of the stage.
     pub months: (u32, u32),
+    /// How many people the strategy names for the stage: at least and at most.
+    pub people: (u32, u32),
+    /// How many it says there are after the stage's hires.
+    pub people_after_hiring: (u32, u32),
     /// Users that the stage can carry.
     pub users: u64,
     /// Capsule interactions a month that the stage can carry.
     pub interactions_per_month: u64,
     pub storage_tb: u64,
-    pub uptime_percent: f64,
+    pub uptime_percent: Quantity,
+    pub infrastructure_per_month: Amount,
+    pub ai_per_month: Amount,
+    pub cac: Amount,
+    pub ltv: Amount,
+    pub ltv_to_cac: Quantity,
+    pub cac_payback_months: Quantity,
+    /// Of the whole stage.
+    pub budget: Amount,
+    pub budget_shares: Vec<BudgetShare>,
+    /// How ripe its processes are to be: 1 ad hoc, 2 repeatable, 3 defined.
+    pub process_level: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetShare {
+    pub category: Category,
+    /// Of the stage's budget.
+    pub percent: u8,
+}
+
+/// A team at a stage: its smallest and largest number of people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Team {
+    pub stage: u16,
+    pub name: String,
+    pub people: (u32, u32),
+}
+
+/// Hires of one function in some months.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hires {
+    pub stage: u16,
+    /// First and last month in which they are made.
+    pub months: (u32, u32),
+    pub function: Function,
+    /// Full-time equivalents: half-time people are 0.5.
+    pub fte: Quantity,
+    /// How many the strategy says the function has then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Quantity>,
+}
+
+/// A target of a figure; of one stage and one segment, where it says so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// As in the register of KPIs.
+    pub kpi: Label,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u16>,
+    /// `DIMENSION:VALUE`; default: the figure over all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<Label>,
+    pub value: Quantity,
+}
+
+/// What counts as a good event, and how many of all are to be good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceLevel {
+    pub kpi: Label,
+    /// An event is good if it took less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_ms: Option<u32>,
+    /// What is wished for beyond the limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wished_ms: Option<u32>,
+    /// 0.95 is 95 % of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Quantity>,
+}
+
+/// What a process looks like at a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    pub stage: u16,
+    pub area: ProcessArea,
+    pub name: String,
+    pub practices: Vec<String>,
+}
+
+/// What the infrastructure or its security is to have at a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedMilestone {
+    pub stage: u16,
+    pub area: Label,
+    pub id: Label,
+    pub title: String,
+}
+
+/// What must be so before the next stage; by a figure where the ledger can tell, else by evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedGateItem {
+    pub transition: Transition,
+    pub id: Label,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kpi: Option<Label>,
+    /// The figure meets it from here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<Quantity>,
+}
+
+/// What can go wrong, and what is done against it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedRisks {
+    pub category: RiskCategory,
+    pub risks: Vec<String>,
+    pub mitigations: Vec<String>,
+}
+
+/// What is looked at how often.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cadence {
+    pub rhythm: String,
+    pub meetings: Vec<String>,
 }
 
 /// How fast a monthly figure grows and when it reaches a limit at that rate.

@@ -21,6 +21,22 @@ pub enum Function {
     Operations,
 }
 
+impl Function {
+    pub const ALL: [Self; 6] =
+        [Self::Engineering, Self::Product, Self::Sales, Self::Marketing, Self::CustomerSuccess, Self::Operations];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Engineering => "engineering",
+            Self::Product => "product",
+            Self::Sales => "sales",
+            Self::Marketing => "marketing",
+            Self::CustomerSuccess => "customer_success",
+            Self::Operations => "operations",
+        }
+    }
+}
+
 /// How far up somebody works, from the lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
