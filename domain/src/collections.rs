@@ -10,13 +10,17 @@ use serde_json::Value;
 
 use crate::capsule::{self, Capsule, CapsuleCommand, CapsuleEvent};
 use crate::customers::{
-    self, Payment, PaymentCommand, PaymentEvent, Subscription, SubscriptionCommand, SubscriptionEvent, Ticket, TicketCommand,
-    TicketEvent,
+    self, Payment, PaymentCommand, PaymentEvent, SignUp, SignUpCommand, SignUpEvent, Subscription, SubscriptionCommand,
+    SubscriptionEvent, Survey, SurveyCommand, SurveyEvent, Ticket, TicketCommand, TicketEvent,
 };
-use crate::engineering::{self, Deployment, DeploymentCommand, DeploymentEvent, Incident, IncidentCommand, IncidentEvent};
+use crate::engineering::{
+    self, Deployment, DeploymentCommand, DeploymentEvent, Incident, IncidentCommand, IncidentEvent, Probe, ProbeCommand,
+    ProbeEvent, Storage, StorageCommand, StorageEvent,
+};
 use crate::finance::{self, Budget, BudgetCommand, BudgetEvent, Spend, SpendCommand, SpendEvent};
 use crate::governance::{
-    self, GateItem, GateItemCommand, GateItemEvent, Objective, ObjectiveCommand, ObjectiveEvent, Risk, RiskCommand, RiskEvent,
+    self, GateItem, GateItemCommand, GateItemEvent, Milestone, MilestoneCommand, MilestoneEvent, Objective, ObjectiveCommand,
+    ObjectiveEvent, Risk, RiskCommand, RiskEvent,
 };
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
@@ -26,6 +30,7 @@ use crate::people::{
     SuccessionCommand, SuccessionEvent,
 };
 use crate::plan::{self, PlanAdoption, PlanAdoptionCommand, PlanAdoptionEvent};
+use crate::product::{self, Account, AccountCommand, AccountEvent};
 use crate::rejection::{InputError, Rejection};
 use crate::sales::{self, Deal, DealCommand, DealEvent, Quota, QuotaCommand, QuotaEvent};
 use crate::upcast::{self, UpcastError};
@@ -363,6 +368,36 @@ collections! {
         event PaymentFailed(customers::PaymentFailed) "1.0";
         event PaymentRecovered(customers::PaymentRecovered) "1.0";
     }
+    SignUp("sign_ups", "sign_up", SignUpCommand, SignUpEvent) {
+        command "record" => Record(customers::RecordSignUp);
+        event UserSignedUp(customers::UserSignedUp) "1.0";
+    }
+    Account("accounts", "account", AccountCommand, AccountEvent) {
+        command "enable_feature" => EnableFeature(product::EnableFeature);
+        command "disable_feature" => DisableFeature(product::DisableFeature);
+        event FeatureEnabled(product::FeatureEnabled) "1.0";
+        event FeatureDisabled(product::FeatureDisabled) "1.0";
+    }
+    Survey("surveys", "survey", SurveyCommand, SurveyEvent) {
+        command "send" => Send(customers::SendSurvey);
+        command "answer" => Answer(customers::AnswerSurvey);
+        event SurveySent(customers::SurveySent) "1.0";
+        event SurveyAnswered(customers::SurveyAnswered) "1.0";
+    }
+    Probe("probes", "probe", ProbeCommand, ProbeEvent) {
+        command "record" => Record(engineering::RecordProbe);
+        event ProbeRecorded(engineering::ProbeRecorded) "1.0";
+    }
+    Storage("storage", "storage", StorageCommand, StorageEvent) {
+        command "measure" => Measure(engineering::MeasureStorage);
+        event StorageMeasured(engineering::StorageMeasured) "1.0";
+    }
+    Milestone("milestones", "milestone", MilestoneCommand, MilestoneEvent) {
+        command "reach" => Reach(governance::ReachMilestone);
+        command "reopen" => Reopen(governance::ReopenMilestone);
+        event MilestoneReached(governance::MilestoneReached) "1.0";
+        event MilestoneReopened(governance::MilestoneReopened) "1.0";
+    }
     PlanAdoption("plans", "plan", PlanAdoptionCommand, PlanAdoptionEvent) {
         command "adopt" => Adopt(plan::AdoptPlan);
         event PlanAdopted(plan::PlanAdopted) "1.0";
@@ -428,6 +463,7 @@ impl Command {
     pub fn users(&mut self) -> impl Iterator<Item = &mut UserRef> {
         match self {
             Self::Interaction(InteractionCommand::Record(record)) => record.user_id.as_mut(),
+            Self::SignUp(SignUpCommand::Record(record)) => Some(&mut record.user_id),
             _ => None,
         }
         .into_iter()

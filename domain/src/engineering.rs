@@ -2,6 +2,10 @@
 
 mod deployment;
 mod incident;
+mod probe;
+mod storage;
 
 pub use deployment::*;
 pub use incident::*;
+pub use probe::*;
+pub use storage::*;

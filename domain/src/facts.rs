@@ -113,12 +113,14 @@ macro_rules! facts {
 }
 
 /// A fact that happens once: said again with the same content, nothing more happens; with other content, it is refused.
+/// `check` names a function that says what is wrong with a fact's fields.
 macro_rules! once {
     (
         $(#[$meta:meta])*
         $state:ident $type:literal $command_enum:ident $command:ident($command_data:ident)
         $event_enum:ident $event:ident $version:literal
         { $( $(#[$field_meta:meta])* $field:ident: $field_type:ty, )* }
+        $(check $check:path)?
     ) => {
         crate::facts::facts! {
             $state $type
@@ -146,6 +148,7 @@ macro_rules! once {
                 let known = self.0.as_ref();
                 let occurred_at = command.occurred_at.or(known.map(|known| known.occurred_at)).unwrap_or(at);
                 let event = $event { $($field: command.$field,)* occurred_at };
+                $($check(&event)?;)?
                 match known {
                     None => Ok(vec![event.into()]),
                     Some(known) if *known == event => Ok(vec![]),

@@ -28,6 +28,7 @@ pub mod north_star;
 pub mod people;
 pub mod period;
 pub mod plan;
+pub mod product;
 pub mod quantity;
 pub mod recorded;
 pub mod rejection;

@@ -217,8 +217,8 @@ impl Plan {
         toml::from_str(text)
     }
 
-    /// The plan that the project carries.
-    pub fn adopted() -> Self {
+    /// The plan that the project carries; in force until another one is adopted.
+    pub fn carried() -> Self {
         Self::from_toml(include_str!("../../schemas/plan.toml")).expect("a test reads the plan that is compiled in")
     }
 
@@ -277,14 +277,14 @@ mod tests {
 
     #[test]
     fn the_plan_has_the_strategys_capacities() {
-        let plan = Plan::adopted();
+        let plan = Plan::carried();
         let capacities: Vec<_> = plan.stages.iter().map(|stage| (stage.users, stage.interactions_per_month)).collect();
         assert_eq!(capacities, [(10_000, 100_000), (75_000, 1_000_000), (250_000, 5_000_000)]);
     }
 
     #[test]
     fn the_plan_knows_the_stage_of_each_month() {
-        let plan = Plan::adopted();
+        let plan = Plan::carried();
         let stages: Vec<_> =
             [1, 6, 7, 18, 19, 36, 40].iter().map(|month| plan.stage_in_month(*month).expect("a stage").number).collect();
         assert_eq!(stages, [1, 1, 2, 2, 3, 3, 3]);
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_smallest_stage_that_carries_users_and_interactions_is_the_one() {
-        let plan = Plan::adopted();
+        let plan = Plan::carried();
         let stage = |users, interactions| plan.stage_for(users, interactions).map(|stage| stage.number);
         assert_eq!(stage(10_000, 100_000), Some(1));
         assert_eq!(stage(10_001, 100_000), Some(2));

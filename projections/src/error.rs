@@ -14,6 +14,9 @@ pub enum Error {
     /// The database is of another build.
     #[error("the tables of the projections could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The read models are of another build than this program.
+    #[error("an adopted plan could not be read from the read models")]
+    Plan(#[source] BoxError),
     /// Run `migrate` first.
     #[error("no generation of the read models is live")]
     NoLiveGeneration,

@@ -77,7 +77,7 @@ impl Company {
         let until = until.trunc_subsecs(0);
         let this_month = until.date_naive().with_day(1).expect("every month has a first");
         let first_day = this_month - Months::new(COMPLETE_MONTHS);
-        let growth = Growth::of(&Plan::adopted(), volume);
+        let growth = Growth::of(&Plan::carried(), volume);
         let mut company = Self { first_day, until, volume, growth, capsules: Vec::new() };
         company.capsules = company.publish();
         company

@@ -1,8 +1,9 @@
 //! How often people searched for the brand's name.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use crate::facts::once;
+use crate::rejection::Rejection;
 
 once! {
     /// Says how often people searched for the brand's name in a month.
@@ -13,6 +14,14 @@ once! {
         month: NaiveDate,
         searches: u64,
     }
+    check check
+}
+
+fn check(measured: &BrandSearchesMeasured) -> Result<(), Rejection> {
+    if measured.month.day() == 1 {
+        return Ok(());
+    }
+    Err(Rejection::Invalid { field: "/month", detail: "must be the first day of a month, such as 2026-10-01" })
 }
 
 #[cfg(test)]
@@ -20,7 +29,6 @@ mod tests {
     use cqrs_es::test::AggregateTestExecutor;
 
     use super::*;
-    use crate::rejection::Rejection;
     use crate::testing::{at, noon, parsed};
 
     fn given(events: Vec<BrandSearchesEvent>) -> AggregateTestExecutor<BrandSearches> {
@@ -55,5 +63,12 @@ mod tests {
         given(vec![earlier])
             .when(measure(r#"{"month":"2026-09-01","searches":1200,"occurred_at":"2026-10-02T00:00:00Z"}"#))
             .then_expect_error(Rejection::Exists { what: "brand_searches" });
+    }
+    #[test]
+    fn a_month_is_named_by_its_first_day() {
+        let detail = "must be the first day of a month, such as 2026-10-01";
+        given(vec![])
+            .when(measure(r#"{"month":"2026-09-02","searches":1200}"#))
+            .then_expect_error(Rejection::Invalid { field: "/month", detail });
     }
 }

@@ -106,32 +106,32 @@ mod tests {
         PlanAdopted { first_month: None, plan, occurred_at: noon() }.into()
     }
     fn revised() -> Plan {
-        Plan { version: 2, ..Plan::adopted() }
+        Plan { version: 2, ..Plan::carried() }
     }
 
     #[test]
     fn a_plan_is_adopted_and_revised_by_a_later_version() {
-        given(vec![]).when(adopt(Plan::adopted())).then_expect_events(vec![was_adopted(Plan::adopted())]);
-        given(vec![was_adopted(Plan::adopted())]).when(adopt(Plan::adopted())).then_expect_events(vec![]);
-        given(vec![was_adopted(Plan::adopted())]).when(adopt(revised())).then_expect_events(vec![was_adopted(revised())]);
+        given(vec![]).when(adopt(Plan::carried())).then_expect_events(vec![was_adopted(Plan::carried())]);
+        given(vec![was_adopted(Plan::carried())]).when(adopt(Plan::carried())).then_expect_events(vec![]);
+        given(vec![was_adopted(Plan::carried())]).when(adopt(revised())).then_expect_events(vec![was_adopted(revised())]);
     }
 
     #[test]
     fn a_version_says_one_thing_only() {
-        let mut other = Plan::adopted();
+        let mut other = Plan::carried();
         other.stages[0].users += 1;
-        given(vec![was_adopted(Plan::adopted())])
+        given(vec![was_adopted(Plan::carried())])
             .when(adopt(other))
             .then_expect_error(Rejection::Exists { what: "plan's version" });
     }
 
     #[test]
     fn a_plan_that_cannot_be_read_is_refused() {
-        let mut gap = Plan::adopted();
+        let mut gap = Plan::carried();
         gap.stages[1].months.0 = 8;
         let detail = "must follow each other month by month, from month 1";
         given(vec![]).when(adopt(gap)).then_expect_error(Rejection::Invalid { field: "/plan/stages", detail });
-        let mut unknown = Plan::adopted();
+        let mut unknown = Plan::carried();
         unknown.targets[0].kpi = crate::Label::parse("happiness").unwrap();
         let detail = "and the figures of gate items must be of KPIs that there are";
         given(vec![]).when(adopt(unknown)).then_expect_error(Rejection::Invalid { field: "/plan/targets", detail });
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_plan_in_toml_is_the_plan_in_json() {
-        let json = serde_json::to_vec(&Plan::adopted()).unwrap();
-        assert_eq!(serde_json::from_slice::<Plan>(&json).unwrap(), Plan::adopted());
+        let json = serde_json::to_vec(&Plan::carried()).unwrap();
+        assert_eq!(serde_json::from_slice::<Plan>(&json).unwrap(), Plan::carried());
     }
 }

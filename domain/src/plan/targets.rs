@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn target(kpi: &str, segment: &str, month: u32) -> Option<String> {
-        Plan::adopted().target(kpi, segment, Grain::Month, month).map(|target| target.normalize().to_string())
+        Plan::carried().target(kpi, segment, Grain::Month, month).map(|target| target.normalize().to_string())
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_later_plan_may_name_a_target_where_the_first_has_none() {
-        let mut plan = Plan::adopted();
+        let mut plan = Plan::carried();
         let named = |value: &str, stage| super::super::Target {
             kpi: crate::Label::parse("win_rate").unwrap(),
             stage,
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_stages_budget_is_spread_over_its_months() {
-        let marketing = Plan::adopted().monthly_budget(crate::finance::Category::Marketing, 7).unwrap();
+        let marketing = Plan::carried().monthly_budget(crate::finance::Category::Marketing, 7).unwrap();
         assert_eq!(marketing.normalize().to_string(), "74750");
     }
 }

@@ -91,6 +91,31 @@ mod tests {
         assert_eq!(found, expected);
     }
 
+    #[test]
+    fn every_field_of_every_golden_record_has_its_column() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/golden");
+        for file in std::fs::read_dir(folder).expect("golden records") {
+            let path = file.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("a text");
+            for record in
+                serde_json::from_str::<Vec<Value>>(&text).unwrap_or_else(|_| vec![serde_json::from_str(&text).expect("JSON")])
+            {
+                let name = record["type"].as_str().expect("a type");
+                let event = Event::decode(name, "1.0", record.to_string().as_bytes()).expect("an event");
+                let kind = event.aggregate_type();
+                if !super::super::columns::aggregate_types().any(|known| known == kind) {
+                    continue;
+                }
+                let mut facts = Facts::default();
+                facts.fold(&recorded(1), &event);
+                let table = super::super::columns::create_table(kind);
+                for column in facts.rows[&kind][0].keys() {
+                    assert!(table.contains(&format!("\n    {column} ")), "{column} of {name} is in no column of\n{table}");
+                }
+            }
+        }
+    }
+
     fn recorded(sequence: u64) -> RecordedEvent {
         RecordedEvent {
             partition: Partition(3),

@@ -11,9 +11,12 @@ FROM (
         $1::text AS tenant, period, starts, ends,
         least(ends, $6::timestamptz) AS at,
         coalesce(known, 'infinity') AS known,
-        $7::text AS currency,
-        $8::jsonb AS definition
-    FROM unnest($2::date[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS given (period, starts, ends, known)
+        $6::timestamptz AS now,
+        currency,
+        $8::jsonb AS definition,
+        plan
+    FROM unnest($2::date[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[], $9::jsonb[])
+        AS given (period, starts, ends, known, currency, plan)
 ) AS p
 CROSS JOIN LATERAL (
 {formula}

@@ -1,7 +1,8 @@
 //! The formulas as SQL: a query each, over one period `p`, giving a row for each segment.
 //!
-//! `p` has `tenant`, `starts` and `ends` (exclusive), `at` (the end, or now), `known` (only facts recorded before it),
-//! `currency` (money in another is left out) and `definition` (its parameters). The query gives `segment`, `numerator`,
+//! `p` has `tenant`, `starts` and `ends` (exclusive), `now`, `at` (the end, or now), `known` (only facts recorded before it),
+//! `currency` (the plan's; money in another is left out), `definition` (its parameters) and `plan` (the `month` of the
+//! company, the `stage` of the plan in force, its `gate_items` and `service_levels`). The query gives `segment`, `numerator`,
 //! `denominator`, `n`, `value` and `parts`; no row, or no value, where there is no data.
 
 use domain::kpis::Kpi;

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::kpis::Kpi;
-use domain::money::Currency;
 use domain::period::midnight;
 use domain::{Grain, TenantId};
 use rust_decimal::Decimal;
@@ -11,6 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use super::formula::formula;
+use super::plans::{InForce, Plans};
 use crate::error::Error;
 
 /// What is asked of a formula.
@@ -24,8 +24,7 @@ pub struct Question<'a> {
     /// States are those of this moment, where a period is not over yet.
     pub now: DateTime<Utc>,
     pub known: Known,
-    /// Money in another currency is left out.
-    pub currency: Currency,
+    pub plans: &'a Plans,
     /// The definition's parameters.
     pub definition: &'a Value,
 }
@@ -67,6 +66,9 @@ pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Que
         Known::Before(moment) => vec![Some(moment); ends.len()],
         Known::AtClose => ends.iter().copied().map(Some).collect(),
     };
+    let in_force: Vec<InForce<'_>> =
+        ends.iter().map(|end| question.plans.in_force(*end.min(&question.now), question.known)).collect();
+    let needs_plan = statement.contains("p.plan");
     let rows = sqlx::query(&statement)
         .bind(question.tenant.as_str())
         .bind(question.periods)
@@ -74,8 +76,9 @@ pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Que
         .bind(ends)
         .bind(known)
         .bind(question.now)
-        .bind(question.currency.as_str())
+        .bind(in_force.iter().map(|in_force| in_force.plan.currency.as_str().to_owned()).collect::<Vec<_>>())
         .bind(question.definition)
+        .bind(in_force.iter().map(|in_force| needs_plan.then(|| in_force.for_formulas())).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
     rows.iter().map(figure).collect()

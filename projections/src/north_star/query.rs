@@ -112,7 +112,7 @@ pub async fn series(pool: &PgPool, tenant: &TenantId, query: &SeriesQuery) -> Re
     } else {
         add_counted_distincts(pool, tenant, query, (from, to), &mut periods).await?;
     }
-    let plan = Plan::adopted();
+    let plan = Plan::carried();
     for period in periods.values_mut() {
         period.partial = query.grain.next(period.start) > today;
         if let (Grain::Month, Some(first_month)) = (query.grain, first_month) {

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn before_the_first_interaction_every_stage_is_empty() {
-        let standing = stand(&Plan::adopted(), None, "2026-10-01".parse().expect("a day"), &[]);
+        let standing = stand(&Plan::carried(), None, "2026-10-01".parse().expect("a day"), &[]);
         assert_eq!((standing.month_number, standing.planned_stage, standing.needed_stage), (0, None, Some(1)));
         assert!(standing.stages.iter().all(|stage| stage.users.expected == Expected::NoData));
         assert!(standing.stages.iter().all(|stage| stage.users.share == 0.0));

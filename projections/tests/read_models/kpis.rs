@@ -13,6 +13,7 @@ use domain::interaction::InteractionCommand;
 use domain::kpis::{self, Kpi};
 use domain::{AggregateType, Capsule, Command, Context, Grain, Pseudonym, Rejection, State, Stream, UserRef};
 use projections::Generation;
+use projections::kpis::plans::Plans;
 use projections::kpis::query::{Figure, Known, Question, figures};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -95,6 +96,9 @@ fn fact(line: &str) -> Option<Fact> {
     let mut path = path.split('/');
     let mut data: Value = serde_json::from_str(data).ok()?;
     data["occurred_at"] = occurred.into();
+    if data["plan"] == "strategy" {
+        data["plan"] = serde_json::to_value(domain::plan::Plan::carried()).unwrap();
+    }
     Some(Fact {
         recorded_at: recorded.parse().ok()?,
         aggregate_type: AggregateType::from_collection(path.next()?)?,
@@ -207,6 +211,8 @@ async fn ask(pool: &PgPool, tenant_name: &str, kpi: &'static Kpi, case: &Case) -
     assert!(kpi.grains.contains(&grain), "{} has no {}", kpi.id, grain.as_str());
     let definition =
         case.definition.as_ref().map_or_else(|| kpi.default_definition(), |given| serde_json::to_value(given).unwrap());
+    let mut connection = pool.acquire().await.unwrap();
+    let plans = Plans::load(&mut connection, "read", &tenant(tenant_name)).await.unwrap();
     let question = Question {
         tenant: &tenant(tenant_name),
         kpi,
@@ -214,10 +220,9 @@ async fn ask(pool: &PgPool, tenant_name: &str, kpi: &'static Kpi, case: &Case) -
         periods: &[start],
         now: case.now.unwrap_or_else(|| time("2040-01-01T00:00:00Z")),
         known: case.known.map_or(Known::Now, Known::Before),
-        currency: "USD".to_owned().try_into().unwrap(),
+        plans: &plans,
         definition: &definition,
     };
-    let mut connection = pool.acquire().await.unwrap();
     figures(&mut connection, "read", &question).await.unwrap_or_else(|error| panic!("{}: {error:?}", kpi.id))
 }
 

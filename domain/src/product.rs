@@ -1,0 +1,5 @@
+//! Product: which features which accounts may use.
+
+mod account;
+
+pub use account::*;
