@@ -134,7 +134,26 @@ pub fn find(id: &str) -> Option<&'static Kpi> {
 impl Kpi {
     /// The parameters of the definition that holds if none is asked for; nothing where there are none.
     pub fn default_definition(&self) -> serde_json::Value {
-        serde_json::json!({})
+        match self.id {
+            "active_capsule_interactions" => serde_json::json!({
+                "kinds": crate::north_star::DEFINITION_1.kinds,
+                "actors": crate::north_star::DEFINITION_1.actors,
+            }),
+            "user_engagement_score" => serde_json::json!({
+                "weights": { "active_days": 50, "sessions": 30, "depth": 20 },
+                "reference": {
+                    "active_days": [1, 2, 3, 4, 5, 7, 9, 12, 16],
+                    "sessions": [1, 2, 3, 5, 7, 9, 13, 18, 28],
+                    "depth": [1, 2, 3, 4, 5, 6, 8, 11, 16],
+                },
+            }),
+            "customer_health_score" => serde_json::json!({
+                "weights": { "usage": 40, "support": 20, "nps": 20, "payment": 20 },
+                "at_risk_below": 40,
+                "healthy_above": 70,
+            }),
+            _ => serde_json::json!({}),
+        }
     }
 }
 

@@ -8,7 +8,11 @@
 use domain::kpis::Kpi;
 
 /// What more than one formula needs, by the name that stands for it in braces.
-const SHARED: &[(&str, &str)] = &[("{deals}", include_str!("formulas/shared/deals.sql"))];
+const SHARED: &[(&str, &str)] = &[
+    ("{active_interactions}", include_str!("formulas/shared/active_interactions.sql")),
+    ("{deals}", include_str!("formulas/shared/deals.sql")),
+    ("{slo}", include_str!("formulas/shared/slo.sql")),
+];
 
 macro_rules! formulas {
     ($($id:literal),* $(,)?) => {
@@ -25,11 +29,25 @@ formulas!(
     "win_rate",
     // engineering
     // marketing
+    "brand_awareness",
     // customer success
+    "nps",
     // finance
+    "budget_variance",
     // people
     // operations
+    "slo_ai_response",
+    "slo_api_latency",
+    "slo_page_load",
+    "slo_response",
+    "slo_uptime",
+    "stage_capacity",
     // product
+    "active_capsule_interactions",
+    "csat",
+    "feature_adoption_rate",
+    "time_to_value",
+    "user_engagement_score",
 );
 
 /// The formula of a KPI over the views of one schema.

@@ -30,6 +30,9 @@ use crate::generate::{Ledger, tenant, time};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Facts that every case begins with.
+    #[serde(default)]
+    before: String,
     case: Vec<Case>,
 }
 
@@ -79,7 +82,8 @@ fn files() -> Vec<(&'static Kpi, Vec<Case>)> {
         let path = folder.join(format!("{}.toml", kpi.id));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        (kpi, file.case)
+        let with_before = |case: Case| Case { facts: format!("{}\n{}", file.before, case.facts), ..case };
+        (kpi, file.case.into_iter().map(with_before).collect())
     };
     kpis::register().map(read).collect()
 }

@@ -1,0 +1,40 @@
+-- In which tenth of the definition's reference users somebody is: 0 in the lowest, 100 in the highest.
+WITH reference AS (
+    SELECT name, array_agg(threshold::numeric ORDER BY place) AS tenths
+    FROM jsonb_each(p.definition -> 'reference') AS named (name, thresholds),
+        jsonb_array_elements_text(thresholds) WITH ORDINALITY AS listed (threshold, place)
+    GROUP BY name
+),
+weights AS (SELECT name, weight::numeric AS weight FROM jsonb_each_text(p.definition -> 'weights') AS named (name, weight)),
+users AS (
+    SELECT
+        user_id,
+        count(DISTINCT (occurred_at AT TIME ZONE 'UTC')::date) AS active_days,
+        greatest(count(DISTINCT (capsule_id, session_id)) FILTER (WHERE session_id IS NOT NULL), 1) AS sessions,
+        count(*) AS interactions
+    FROM ({active_interactions}) AS active
+    WHERE occurred_at >= p.at - interval '672 hours' AND occurred_at < p.at AND user_id IS NOT NULL
+    GROUP BY user_id
+),
+scored AS (
+    SELECT user_id, sum(weight * width_bucket(measured, tenths) * 100 / 9) / sum(weight) AS score
+    FROM users
+    CROSS JOIN LATERAL (
+        VALUES ('active_days', active_days::numeric), ('sessions', sessions::numeric), ('depth', interactions::numeric / sessions)
+    ) AS component (name, measured)
+    JOIN reference USING (name)
+    JOIN weights USING (name)
+    GROUP BY user_id
+)
+SELECT
+    'all' AS segment,
+    sum(score) AS numerator,
+    count(*) AS denominator,
+    count(*) AS n,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY score::float8)::numeric AS value,
+    jsonb_build_object(
+        'p25', round(percentile_cont(0.25) WITHIN GROUP (ORDER BY score::float8)::numeric, 6),
+        'p75', round(percentile_cont(0.75) WITHIN GROUP (ORDER BY score::float8)::numeric, 6)
+    ) AS parts
+FROM scored
+HAVING count(*) > 0
