@@ -24,6 +24,7 @@ use crate::governance::{
 };
 use crate::ids::{CapsuleId, TenantId, UserRef};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
+use crate::kpis::{self, Definition, DefinitionCommand, DefinitionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
 use crate::people::{
     self, Assessment, AssessmentCommand, AssessmentEvent, Employment, EmploymentCommand, EmploymentEvent, Succession,
@@ -397,6 +398,10 @@ collections! {
         command "reopen" => Reopen(governance::ReopenMilestone);
         event MilestoneReached(governance::MilestoneReached) "1.0";
         event MilestoneReopened(governance::MilestoneReopened) "1.0";
+    }
+    Definition("definitions", "definition", DefinitionCommand, DefinitionEvent) {
+        command "adopt" => Adopt(kpis::AdoptDefinition);
+        event DefinitionAdopted(kpis::DefinitionAdopted) "1.0";
     }
     PlanAdoption("plans", "plan", PlanAdoptionCommand, PlanAdoptionEvent) {
         command "adopt" => Adopt(plan::AdoptPlan);

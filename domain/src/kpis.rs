@@ -4,6 +4,7 @@
 //! `projections/src/kpis/formulas/`.
 
 mod customer_success;
+mod definition;
 mod engineering;
 mod finance;
 mod marketing;
@@ -11,6 +12,8 @@ mod operations;
 mod people;
 mod product;
 mod sales;
+
+pub use definition::*;
 
 use crate::period::Grain;
 
@@ -132,6 +135,11 @@ pub fn find(id: &str) -> Option<&'static Kpi> {
 }
 
 impl Kpi {
+    /// Whether facts that occur after a period may change its figures.
+    pub fn looks_ahead(&self) -> bool {
+        self.window == Window::Cohort || ["change_failure_rate", "csat", "mttr"].contains(&self.id)
+    }
+
     /// The parameters of the definition that holds if none is asked for; nothing where there are none.
     pub fn default_definition(&self) -> serde_json::Value {
         match self.id {

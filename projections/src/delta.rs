@@ -3,10 +3,11 @@
 use chrono::NaiveDate;
 use chrono::{DateTime, Utc};
 use domain::interaction::{Actor, InteractionEvent, Kind};
-use domain::{CapsuleId, Event, Partition, Position, Pseudonym, RecordedEvent, SessionId, TenantId};
+use domain::{AggregateType, CapsuleId, Event, Partition, Position, Pseudonym, RecordedEvent, SessionId, TenantId};
 use rustc_hash::FxHashMap;
 use sqlx::PgConnection;
 
+use crate::kpis::changes::Changes;
 use crate::{capsules, counts, facts, interactions, members};
 
 /// An event and what it says; decoded once, folded into every read model.
@@ -26,6 +27,7 @@ pub(crate) struct Delta {
     counts: counts::fold::Counts,
     members: members::fold::Members,
     facts: facts::fold::Facts,
+    changes: Changes,
     sealed: Sealed,
 }
 
@@ -107,11 +109,15 @@ impl Delta {
                     by: -1,
                 });
             }
-            event => self.facts.fold(recorded, event),
+            event => {
+                self.facts.fold(recorded, event);
+                self.changes.note(tenant, recorded.aggregate_type.as_str(), day(event.occurred_at()));
+            }
         }
     }
 
     fn count(&mut self, counting: Counting<'_>) {
+        self.changes.note(counting.tenant, AggregateType::Interaction.as_str(), counting.occurred_day);
         self.capsules.count(&counting);
         self.counts.count(&counting);
         self.members.count(&counting);
@@ -122,6 +128,7 @@ impl Delta {
     /// Members come last: users are the only rows that other partitions' transactions may wait for.
     pub(crate) async fn add(&self, connection: &mut PgConnection, owner: Partition) -> Result<(), WriteError> {
         facts::table::add(connection, &self.facts).await?;
+        self.changes.add(connection, &self.tenants).await?;
         capsules::table::add(connection, &self.tenants, &self.capsules).await?;
         interactions::table::add(connection, &self.tenants, &self.interactions).await?;
         counts::table::add(connection, &self.tenants, &self.counts).await?;

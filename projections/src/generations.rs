@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::facts::columns;
+use crate::kpis::refresher::Refresher;
 use crate::progress::partition;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,7 @@ const TABLES: &[&str] = &[
     include_str!("../../migrations/read_models/05_monthly_counts.sql"),
     include_str!("../../migrations/read_models/06_members.sql"),
     include_str!("../../migrations/read_models/07_distincts.sql"),
+    include_str!("../../migrations/read_models/08_figures.sql"),
 ];
 
 /// What a generation needs to be read but not to be built: made after the load, when it is cheaper.
@@ -51,6 +53,7 @@ const VIEWS: &[(&str, &str)] = &[
     ("monthly_counts", include_str!("../../migrations/read_views/monthly_counts.sql")),
     ("members", include_str!("../../migrations/read_views/members.sql")),
     ("distincts", include_str!("../../migrations/read_views/distincts.sql")),
+    ("figures", include_str!("../../migrations/read_views/figures.sql")),
 ];
 
 /// Every stable view over one generation: its name, and how it is made.
@@ -140,6 +143,8 @@ impl Generation {
     /// Its runner must be running: the live generation is held still until this one has applied as much.
     pub async fn cut_over(&self, pool: &PgPool) -> Result<(), Error> {
         self.finish_loading(pool).await?;
+        // Nearly all of them; what comes until the views point here follows as it does live.
+        Refresher::build(pool, self).await?;
         let mut transaction = pool.begin().await?;
         lock(&mut transaction).await?;
         let status: String = sqlx::query_scalar("SELECT status FROM projections.generations WHERE number = $1")

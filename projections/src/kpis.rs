@@ -1,5 +1,10 @@
 //! The figures of the register: one formula each, over the facts.
 
+pub(crate) mod changes;
+pub mod definitions;
+pub mod evaluate;
 pub(crate) mod formula;
 pub mod plans;
 pub mod query;
+pub mod refresher;
+pub mod shown;

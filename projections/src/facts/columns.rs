@@ -1,7 +1,8 @@
 //! The tables of facts and their views, made from the published events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use domain::AggregateType;
 use serde_json::Value;
@@ -88,6 +89,14 @@ pub(crate) fn create_view(aggregate_type: AggregateType) -> String {
         writeln!(text, "COMMENT ON COLUMN {{views}}.{view}.{name} IS '{comment}';").expect("a text takes more");
     }
     text
+}
+
+/// The names of the columns beside the shared ones; made once, for every event asks.
+pub(crate) fn column_names(aggregate_type: AggregateType) -> &'static BTreeSet<String> {
+    static NAMES: LazyLock<BTreeMap<AggregateType, BTreeSet<String>>> = LazyLock::new(|| {
+        aggregate_types().map(|kind| (kind, columns(kind).into_iter().map(|column| column.name).collect())).collect()
+    });
+    &NAMES[&aggregate_type]
 }
 
 /// The columns beside the shared ones, by name.

@@ -1,11 +1,11 @@
 //! A row of its aggregate's table for each event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{AggregateType, Event, RecordedEvent};
 use serde_json::{Map, Value};
 
-use super::columns::id_column;
+use super::columns::{column_names, id_column};
 use crate::progress::stored;
 
 /// Rows as JSON, by the kind of aggregate.
@@ -18,8 +18,9 @@ impl Facts {
     pub(crate) fn fold(&mut self, recorded: &RecordedEvent, event: &Event) {
         let aggregate_type = event.aggregate_type();
         let mut row = Map::new();
+        let names = column_names(aggregate_type);
         for (name, value) in event.fields() {
-            flatten(&mut row, &name, value);
+            flatten(&mut row, names, &name, value);
         }
         row.insert(id_column(aggregate_type), recorded.aggregate_id.clone().into());
         row.insert("tenant".to_owned(), recorded.tenant.as_str().into());
@@ -32,22 +33,18 @@ impl Facts {
     }
 }
 
-/// As the columns are made from the published events: money as two, other objects one for each field.
-fn flatten(row: &mut Map<String, Value>, name: &str, value: Value) {
+/// As the columns are made from the published events: money as two, other objects one for each field, or JSON.
+fn flatten(row: &mut Map<String, Value>, names: &BTreeSet<String>, name: &str, value: Value) {
     match value {
-        Value::Object(mut fields) => match (fields.remove("amount"), fields.remove("currency")) {
-            (Some(amount), Some(currency)) if fields.is_empty() => {
-                row.insert(name.to_owned(), amount);
-                row.insert(format!("{name}_currency"), currency);
+        Value::Object(mut fields) if names.contains(&format!("{name}_currency")) && names.contains(name) => {
+            row.insert(name.to_owned(), fields.remove("amount").unwrap_or_default());
+            row.insert(format!("{name}_currency"), fields.remove("currency").unwrap_or_default());
+        }
+        Value::Object(fields) if !names.contains(name) => {
+            for (inner, value) in fields {
+                flatten(row, names, &format!("{name}_{inner}"), value);
             }
-            (amount, currency) => {
-                let put_back = [("amount", amount), ("currency", currency)];
-                let put_back = put_back.into_iter().filter_map(|(inner, value)| Some((inner.to_owned(), value?)));
-                for (inner, value) in fields.into_iter().chain(put_back) {
-                    flatten(row, &format!("{name}_{inner}"), value);
-                }
-            }
-        },
+        }
         value => {
             row.insert(name.to_owned(), value);
         }

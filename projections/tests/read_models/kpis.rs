@@ -172,7 +172,7 @@ fn record(recorder: &mut Recorder, (in_order, shuffled): (&str, &str), case: &Ca
     // What must come after something else waits for it; and what closes something, for all that must come before.
     while !left.is_empty() {
         let before = left.len();
-        left.sort_by_key(|fact| closes(fact));
+        left.sort_by_key(closes);
         let place = left.iter().position(|fact| recorder.take(shuffled, fact).is_ok());
         left.remove(place.unwrap_or_else(|| panic!("{}: {before} facts cannot be recorded: {left:?}", case.it)));
     }

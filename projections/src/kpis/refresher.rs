@@ -1,0 +1,379 @@
+//! Keeps figures up to the facts: takes what has changed, works out which periods' figures that may change, and makes
+//! those anew by the formulas.
+//!
+//! One refresher leads; it holds an advisory lock. A figure lags behind the facts by about a second, or by so much that making
+//! figures takes a fifth of one core's time; a KPI that is dear to make waits longer than one that is cheap.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use domain::kpis::{self, Kpi, Window};
+use domain::{AggregateType, Grain, TenantId};
+use sha2::{Digest, Sha256};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::evaluate::{Evaluation, Terms};
+use super::formula::formula;
+use super::query::Known;
+use super::shown::Shown;
+use crate::error::Error;
+use crate::generations::{Generation, show};
+
+/// How a refresher works.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The least time between two looks at what has changed.
+    pub pause: Duration,
+    /// So many times as long as the work took, it rests.
+    pub rest: u32,
+    /// So many times as long as a KPI took, it is left alone.
+    pub rest_of_kpi: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { pause: Duration::from_secs(1), rest: 4, rest_of_kpi: 50 }
+    }
+}
+
+impl Pace {
+    /// Everything at once, for whoever waits for it.
+    pub const AT_ONCE: Self = Self { pause: Duration::ZERO, rest: 0, rest_of_kpi: 0 };
+}
+
+/// Makes the live generation's figures until cancelled.
+#[derive(Debug)]
+pub struct Refresher {
+    pool: PgPool,
+    pace: Pace,
+    /// What it has seen of which generation.
+    seen: Option<Seen>,
+    /// When each KPI may be made again.
+    rests: BTreeMap<(String, &'static str), Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    generation: i32,
+    today: NaiveDate,
+}
+
+/// The lock that the leading refresher holds.
+const REFRESHER_LOCK: i64 = 0x6361_7073_6669_6775;
+
+/// Before any fact.
+const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day");
+
+/// No period is older: a fact with a wrong year must not ask for figures of centuries.
+const YEARS_MAX: u32 = 10;
+
+impl Refresher {
+    pub fn new(pool: PgPool, pace: Pace) -> Self {
+        Self { pool, pace, seen: None, rests: BTreeMap::new() }
+    }
+
+    /// Runs until cancelled. What fails is said, and tried again.
+    pub async fn run(mut self, cancel: CancellationToken) {
+        let mut failing = false;
+        while !cancel.is_cancelled() {
+            let started = Instant::now();
+            let rest = match self.refresh().await {
+                Ok(_) => {
+                    if std::mem::take(&mut failing) {
+                        info!("Figures are made again");
+                    }
+                    started.elapsed() * self.pace.rest
+                }
+                Err(source) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        error!(error = &source as &dyn std::error::Error, "Figures could not be made; trying again");
+                    }
+                    Duration::from_secs(2)
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = tokio::time::sleep(rest.max(self.pace.pause)) => {}
+            }
+        }
+    }
+
+    /// Brings figures up to the facts once, if no other process does; true if it was done here.
+    pub async fn refresh(&mut self) -> Result<bool, Error> {
+        // A connection of its own: the lock is the session's, and goes with it whatever happens.
+        let mut connection = self.pool.acquire().await?.detach();
+        let leads: bool =
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(REFRESHER_LOCK).fetch_one(&mut connection).await?;
+        if leads {
+            let generation = Generation::live(&self.pool).await?;
+            self.bring_up(&mut connection, &generation, "read").await?;
+        }
+        connection.close().await?;
+        Ok(leads)
+    }
+
+    /// Makes all figures of a generation that is being built.
+    pub(crate) async fn build(pool: &PgPool, generation: &Generation) -> Result<(), Error> {
+        let mut connection = pool.acquire().await?.detach();
+        let mut transaction = connection.begin().await?;
+        let views = format!("{}_views", generation.schema);
+        (&mut *transaction).execute(format!("CREATE SCHEMA {views}").as_str()).await?;
+        show(&mut transaction, generation, &views).await?;
+        Self::new(pool.clone(), Pace::AT_ONCE).bring_up(&mut transaction, generation, &views).await?;
+        (&mut *transaction).execute(format!("DROP SCHEMA {views} CASCADE").as_str()).await?;
+        transaction.commit().await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    async fn bring_up(&mut self, connection: &mut PgConnection, generation: &Generation, views: &str) -> Result<(), Error> {
+        // One clock for all processes: the database's.
+        let now: DateTime<Utc> = sqlx::query_scalar("SELECT now()").fetch_one(&mut *connection).await?;
+        let set = format!("SET search_path = {}", generation.schema);
+        connection.execute(set.as_str()).await?;
+        let seen = Seen { generation: generation.number, today: now.date_naive() };
+        note_changes(connection, seen.today).await?;
+        if self.seen.is_none_or(|before| before.generation != seen.generation) {
+            note_formulas(connection, seen.today).await?;
+        }
+        if self.seen != Some(seen) {
+            note_days(connection, seen.today).await?;
+        }
+        let mut terms: BTreeMap<TenantId, (Terms, NaiveDate)> = BTreeMap::new();
+        for pending in pending(connection).await? {
+            let rest = (pending.tenant.as_str().to_owned(), pending.kpi.id);
+            let started = Instant::now();
+            if self.rests.get(&rest).is_some_and(|until| *until > started) {
+                continue;
+            }
+            if !terms.contains_key(&pending.tenant) {
+                let loaded = Terms::load(connection, views, &pending.tenant).await?;
+                terms.insert(pending.tenant.clone(), (loaded, first_day(connection, &pending.tenant, seen.today).await?));
+            }
+            let (terms, first_day) = &terms[&pending.tenant];
+            pending.make(connection, views, terms, *first_day, now).await?;
+            self.rests.insert(rest, Instant::now() + started.elapsed() * self.pace.rest_of_kpi);
+        }
+        self.seen = Some(seen);
+        Ok(())
+    }
+}
+
+/// A KPI of a tenant, some of whose days have changed.
+#[derive(Debug)]
+struct Pending {
+    tenant: TenantId,
+    kpi: &'static Kpi,
+    from_day: NaiveDate,
+    to_day: NaiveDate,
+}
+
+impl Pending {
+    /// Makes the figures of every period that the changes may concern, and takes the note away, in one transaction.
+    async fn make(
+        &self,
+        connection: &mut PgConnection,
+        views: &str,
+        terms: &Terms,
+        first_day: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let mut transaction = connection.begin().await?;
+        let evaluation =
+            Evaluation { schema: views, tenant: &self.tenant, kpi: self.kpi, terms, definition: None, now, known: Known::Now };
+        for grain in self.kpi.grains {
+            let (first, last) = self.concerned(first_day, now.date_naive());
+            let periods: Vec<NaiveDate> = if first > last { Vec::new() } else { grain.between(first, last).collect() };
+            for periods in periods.chunks(200) {
+                let shown = evaluation.over(&mut transaction, *grain, periods).await?;
+                self.write(&mut transaction, *grain, periods, &shown, now).await?;
+            }
+        }
+        sqlx::query("DELETE FROM pending_figures WHERE tenant = $1 AND kpi = $2")
+            .bind(self.tenant.as_str())
+            .bind(self.kpi.id)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The first and last day whose periods' figures may be others now.
+    fn concerned(&self, first_day: NaiveDate, today: NaiveDate) -> (NaiveDate, NaiveDate) {
+        let first = if self.kpi.looks_ahead() { first_day } else { self.from_day.max(first_day) };
+        let is_interaction = |fact: &&str| fact.starts_with("Interaction");
+        let last = match self.kpi.window {
+            // What an interaction changes ends with the window that it is in; what another fact changes may hold for ever.
+            Window::Period if self.kpi.facts.iter().all(&is_interaction) => self.to_day,
+            Window::TrailingDays(days) if self.kpi.facts.iter().all(|fact| is_interaction(fact) || *fact == "PlanAdopted") => {
+                self.to_day + Days::new(days.into())
+            }
+            _ => today,
+        };
+        (first, last.min(today))
+    }
+
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        grain: Grain,
+        periods: &[NaiveDate],
+        shown: &[Shown],
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        sqlx::query("DELETE FROM figures WHERE tenant = $1 AND kpi = $2 AND grain = $3 AND period = ANY($4)")
+            .bind(self.tenant.as_str())
+            .bind(self.kpi.id)
+            .bind(grain.as_str())
+            .bind(periods)
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query(include_str!("add_figures.sql"))
+            .bind(self.tenant.as_str())
+            .bind(self.kpi.id)
+            .bind(grain.as_str())
+            .bind(shown.iter().map(|shown| i32::from(shown.definition)).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.figure.period).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.figure.segment.as_str()).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.figure.numerator).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.figure.denominator).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.figure.n).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.figure.value).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.figure.parts.clone()).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.target).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.status.as_str()).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| i32::from(shown.plan_version)).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.is_partial).collect::<Vec<_>>())
+            .bind(shown.iter().map(|shown| shown.restated_from).collect::<Vec<_>>())
+            .bind(now)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Which KPIs follow from facts of this kind.
+fn following(fact: &str) -> impl Iterator<Item = &'static Kpi> {
+    let events: BTreeSet<&str> = AggregateType::from_stored(fact)
+        .map(|aggregate_type| aggregate_type.events().iter().map(|event| event.name).collect())
+        .unwrap_or_default();
+    let concerns_all = ["plan", "definition"].contains(&fact);
+    kpis::register().filter(move |kpi| concerns_all || kpi.facts.iter().any(|event| events.contains(event)))
+}
+
+/// Turns changed days into KPIs to be made, in one transaction.
+async fn note_changes(connection: &mut PgConnection, today: NaiveDate) -> Result<(), Error> {
+    let mut transaction = connection.begin().await?;
+    let changed = sqlx::query(
+        "WITH gone AS (DELETE FROM changes RETURNING tenant, fact, day)
+         SELECT tenant, fact, min(day) AS from_day, max(day) AS to_day FROM gone GROUP BY tenant, fact",
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    for row in &changed {
+        let (tenant, fact): (&str, &str) = (row.try_get("tenant")?, row.try_get("fact")?);
+        let (from_day, to_day): (NaiveDate, NaiveDate) = (row.try_get("from_day")?, row.try_get("to_day")?);
+        sqlx::query(
+            "INSERT INTO figure_tenants AS kept (tenant, first_day) VALUES ($1, $2)
+             ON CONFLICT ON CONSTRAINT figure_tenants_pkey DO UPDATE SET first_day = least(kept.first_day, excluded.first_day)",
+        )
+        .bind(tenant)
+        .bind(from_day)
+        .execute(&mut *transaction)
+        .await?;
+        let ids: Vec<&str> = following(fact).map(|kpi| kpi.id).collect();
+        // A plan and a definition hold for what was before them too.
+        let for_all_times = ["plan", "definition"].contains(&fact);
+        let (from_day, to_day) = if for_all_times { (FIRST_DAY, today) } else { (from_day, to_day) };
+        note(&mut transaction, Some(tenant), &ids, from_day, to_day).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Has the figures of KPIs made anew whose formula is another one than that they were made by.
+async fn note_formulas(connection: &mut PgConnection, today: NaiveDate) -> Result<(), Error> {
+    let mut transaction = connection.begin().await?;
+    for kpi in kpis::register() {
+        let digest = Sha256::digest(format!("{kpi:?}\n{}\n{}", kpi.default_definition(), formula(kpi, "read")));
+        let changed = sqlx::query(
+            "INSERT INTO figure_formulas AS kept (kpi, sha256) VALUES ($1, $2)
+             ON CONFLICT ON CONSTRAINT figure_formulas_pkey DO UPDATE SET sha256 = excluded.sha256
+             WHERE kept.sha256 <> excluded.sha256",
+        )
+        .bind(kpi.id)
+        .bind(&digest[..])
+        .execute(&mut *transaction)
+        .await?;
+        if changed.rows_affected() > 0 {
+            note(&mut transaction, None, &[kpi.id], FIRST_DAY, today).await?;
+        }
+    }
+    let ids: Vec<&str> = kpis::register().map(|kpi| kpi.id).collect();
+    for table in ["figure_formulas", "figures", "pending_figures"] {
+        let statement = format!("DELETE FROM {table} WHERE kpi <> ALL($1)");
+        sqlx::query(&statement).bind(&ids).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Has the figures made anew of the days since the newest: periods end and begin without any fact.
+async fn note_days(connection: &mut PgConnection, today: NaiveDate) -> Result<(), Error> {
+    let mut transaction = connection.begin().await?;
+    let newest: Option<DateTime<Utc>> =
+        sqlx::query_scalar("SELECT max(computed_at) FROM figures").fetch_one(&mut *transaction).await?;
+    let from_day = newest.map_or(today, |newest| newest.date_naive()) - Days::new(1);
+    let ids: Vec<&str> = kpis::register().map(|kpi| kpi.id).collect();
+    note(&mut transaction, None, &ids, from_day.min(today), today).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Of one tenant, or of all.
+async fn note(
+    connection: &mut PgConnection,
+    tenant: Option<&str>,
+    ids: &[&str],
+    from_day: NaiveDate,
+    to_day: NaiveDate,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO pending_figures AS kept (tenant, kpi, from_day, to_day)
+         SELECT tenant, kpi, $3, $4 FROM figure_tenants CROSS JOIN unnest($2::text[]) AS asked (kpi)
+         WHERE $1::text IS NULL OR tenant = $1
+         ON CONFLICT ON CONSTRAINT pending_figures_pkey DO UPDATE
+             SET from_day = least(kept.from_day, excluded.from_day), to_day = greatest(kept.to_day, excluded.to_day)",
+    )
+    .bind(tenant)
+    .bind(ids)
+    .bind(from_day)
+    .bind(to_day)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn pending(connection: &mut PgConnection) -> Result<Vec<Pending>, Error> {
+    let rows = sqlx::query("SELECT tenant, kpi, from_day, to_day FROM pending_figures ORDER BY tenant, kpi")
+        .fetch_all(connection)
+        .await?;
+    let mut pending = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let tenant = TenantId::parse(row.try_get::<String, _>("tenant")?).expect("a tenant's name was one when it was stored");
+        let Some(kpi) = kpis::find(row.try_get("kpi")?) else { continue };
+        pending.push(Pending { tenant, kpi, from_day: row.try_get("from_day")?, to_day: row.try_get("to_day")? });
+    }
+    Ok(pending)
+}
+
+async fn first_day(connection: &mut PgConnection, tenant: &TenantId, today: NaiveDate) -> Result<NaiveDate, Error> {
+    let first: Option<NaiveDate> = sqlx::query_scalar("SELECT first_day FROM figure_tenants WHERE tenant = $1")
+        .bind(tenant.as_str())
+        .fetch_optional(connection)
+        .await?;
+    Ok(first.unwrap_or(today).max(Grain::Month.before(Grain::Month.start(today), 12 * YEARS_MAX)))
+}
