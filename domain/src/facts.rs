@@ -113,7 +113,8 @@ macro_rules! facts {
 }
 
 /// A fact that happens once: said again with the same content, nothing more happens; with other content, it is refused.
-/// `check` names a function that says what is wrong with a fact's fields.
+/// `check` names a function that says what is wrong with a new fact's fields. What was recorded before there was a rule is
+/// still no news when it is said again.
 macro_rules! once {
     (
         $(#[$meta:meta])*
@@ -148,9 +149,11 @@ macro_rules! once {
                 let known = self.0.as_ref();
                 let occurred_at = command.occurred_at.or(known.map(|known| known.occurred_at)).unwrap_or(at);
                 let event = $event { $($field: command.$field,)* occurred_at };
-                $($check(&event)?;)?
                 match known {
-                    None => Ok(vec![event.into()]),
+                    None => {
+                        $($check(&event)?;)?
+                        Ok(vec![event.into()])
+                    }
                     Some(known) if *known == event => Ok(vec![]),
                     Some(_) => Err(crate::rejection::Rejection::Exists { what: $type }),
                 }

@@ -18,10 +18,10 @@ once! {
 }
 
 fn check(measured: &BrandSearchesMeasured) -> Result<(), Rejection> {
-    if measured.month.day() == 1 {
-        return Ok(());
+    if measured.month.day() != 1 {
+        return Err(Rejection::Invalid { field: "/month", detail: "must be the first day of a month, such as 2026-10-01" });
     }
-    Err(Rejection::Invalid { field: "/month", detail: "must be the first day of a month, such as 2026-10-01" })
+    Ok(())
 }
 
 #[cfg(test)]
@@ -64,11 +64,19 @@ mod tests {
             .when(measure(r#"{"month":"2026-09-01","searches":1200,"occurred_at":"2026-10-02T00:00:00Z"}"#))
             .then_expect_error(Rejection::Exists { what: "brand_searches" });
     }
+
     #[test]
     fn a_month_is_named_by_its_first_day() {
         let detail = "must be the first day of a month, such as 2026-10-01";
         given(vec![])
             .when(measure(r#"{"month":"2026-09-02","searches":1200}"#))
             .then_expect_error(Rejection::Invalid { field: "/month", detail });
+    }
+
+    #[test]
+    fn what_was_recorded_before_the_rule_is_no_error_when_said_again() {
+        let month = "2026-09-02".parse().unwrap();
+        let before: BrandSearchesEvent = BrandSearchesMeasured { month, searches: 1_200, occurred_at: noon() }.into();
+        given(vec![before]).when(measure(r#"{"month":"2026-09-02","searches":1200}"#)).then_expect_events(vec![]);
     }
 }
