@@ -17,9 +17,15 @@ once! {
     check check
 }
 
+/// More than there are, and far less than what a read model can hold, even summed.
+const SEARCHES_MAX: u64 = 1_000_000_000_000;
+
 fn check(measured: &BrandSearchesMeasured) -> Result<(), Rejection> {
     if measured.month.day() != 1 {
         return Err(Rejection::Invalid { field: "/month", detail: "must be the first day of a month, such as 2026-10-01" });
+    }
+    if measured.searches > SEARCHES_MAX {
+        return Err(Rejection::Invalid { field: "/searches", detail: "must be at most 1000000000000" });
     }
     Ok(())
 }
@@ -71,6 +77,14 @@ mod tests {
         given(vec![])
             .when(measure(r#"{"month":"2026-09-02","searches":1200}"#))
             .then_expect_error(Rejection::Invalid { field: "/month", detail });
+    }
+
+    #[test]
+    fn a_month_has_a_thousand_billion_searches_at_most() {
+        let detail = "must be at most 1000000000000";
+        given(vec![])
+            .when(measure(r#"{"month":"2026-09-01","searches":1000000000001}"#))
+            .then_expect_error(Rejection::Invalid { field: "/searches", detail });
     }
 
     #[test]
