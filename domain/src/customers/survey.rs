@@ -71,36 +71,53 @@ pub struct Survey {
 impl Survey {
     pub fn decide(&self, command: SurveyCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<SurveyEvent>, Rejection> {
         match command {
-            SurveyCommand::Send(SendSurvey { kind, account_id, occurred_at }) => match &self.sent {
-                Some(known) => {
-                    let said = SurveySent { kind, account_id, occurred_at: occurred_at.unwrap_or(known.occurred_at) };
-                    if said == *known { Ok(vec![]) } else { Err(Rejection::Exists { what: "survey" }) }
-                }
-                None => Ok(vec![SurveySent { kind, account_id, occurred_at: at }.into()]),
-            },
+            SurveyCommand::Send(command) => self.send(command, at),
             SurveyCommand::Answer(command) => self.answer(command, at),
         }
     }
 
-    fn answer(&self, command: AnswerSurvey, at: DateTime<Utc>) -> Result<Vec<SurveyEvent>, Rejection> {
-        check(&command)?;
-        let AnswerSurvey { kind, account_id, score, aided, unaided, occurred_at } = command;
-        let mut account_id = account_id;
-        if let Some(sent) = &self.sent {
-            if sent.kind != kind {
-                return Err(Rejection::Invalid { field: "/kind", detail: "is not what was asked" });
-            }
-            if account_id.is_some() && sent.account_id.is_some() && account_id != sent.account_id {
+    fn send(&self, command: SendSurvey, at: DateTime<Utc>) -> Result<Vec<SurveyEvent>, Rejection> {
+        let SendSurvey { kind, account_id, occurred_at } = command;
+        if let Some(known) = &self.sent {
+            let said = SurveySent { kind, account_id, occurred_at: occurred_at.unwrap_or(known.occurred_at) };
+            return if said == *known { Ok(vec![]) } else { Err(Rejection::Exists { what: "survey" }) };
+        }
+        // The answer may arrive first.
+        if let Some(answered) = &self.answered {
+            if kind != answered.kind || are_others(account_id.as_ref(), answered.account_id.as_ref()) {
                 return Err(Rejection::Exists { what: "survey" });
             }
-            account_id = account_id.or(sent.account_id.clone());
+            if at > answered.occurred_at {
+                return Err(Rejection::Invalid { field: "/occurred_at", detail: "is after the survey was answered" });
+            }
         }
-        let answered = |occurred_at| SurveyAnswered { kind, account_id, score, aided, unaided, occurred_at };
-        match &self.answered {
-            None => Ok(vec![answered(at).into()]),
-            Some(known) if answered(occurred_at.unwrap_or(known.occurred_at)) == *known => Ok(vec![]),
-            Some(_) => Err(Rejection::Exists { what: "survey" }),
+        Ok(vec![SurveySent { kind, account_id, occurred_at: at }.into()])
+    }
+
+    fn answer(&self, command: AnswerSurvey, at: DateTime<Utc>) -> Result<Vec<SurveyEvent>, Rejection> {
+        if let Some(known) = &self.answered {
+            let AnswerSurvey { kind, account_id, score, aided, unaided, occurred_at } = command;
+            // What is left out says nothing, so it contradicts nothing.
+            let account_id = account_id.or_else(|| known.account_id.clone());
+            let occurred_at = occurred_at.unwrap_or(known.occurred_at);
+            let said = SurveyAnswered { kind, account_id, score, aided, unaided, occurred_at };
+            return if said == *known { Ok(vec![]) } else { Err(Rejection::Exists { what: "survey" }) };
         }
+        check(&command)?;
+        let AnswerSurvey { kind, mut account_id, score, aided, unaided, .. } = command;
+        if let Some(sent) = &self.sent {
+            if kind != sent.kind {
+                return Err(Rejection::Invalid { field: "/kind", detail: "is not what was asked" });
+            }
+            if are_others(account_id.as_ref(), sent.account_id.as_ref()) {
+                return Err(Rejection::Exists { what: "survey" });
+            }
+            if at < sent.occurred_at {
+                return Err(Rejection::Invalid { field: "/occurred_at", detail: "is before the survey was sent" });
+            }
+            account_id = account_id.or_else(|| sent.account_id.clone());
+        }
+        Ok(vec![SurveyAnswered { kind, account_id, score, aided, unaided, occurred_at: at }.into()])
     }
 
     #[must_use]
@@ -110,6 +127,11 @@ impl Survey {
             SurveyEvent::SurveyAnswered(answered) => Self { answered: Some(answered.clone()), ..self },
         }
     }
+}
+
+/// Whether both are named, and not the same.
+fn are_others(one: Option<&AccountId>, other: Option<&AccountId>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 /// Each kind has its own answer, within its range.
@@ -136,7 +158,7 @@ mod tests {
     use cqrs_es::test::AggregateTestExecutor;
 
     use super::*;
-    use crate::testing::{noon, parsed};
+    use crate::testing::{at, noon, parsed};
 
     fn given(events: Vec<SurveyEvent>) -> AggregateTestExecutor<Survey> {
         crate::testing::given(events)
@@ -184,6 +206,40 @@ mod tests {
     #[test]
     fn nobody_need_have_been_asked() {
         given(vec![]).when(answer(r#"{"kind":"nps","score":9,"account_id":"acme"}"#)).then_expect_events(vec![was_answered(9)]);
+    }
+
+    #[test]
+    fn it_is_not_answered_before_it_was_sent() {
+        given(vec![was_sent()])
+            .when(answer(r#"{"kind":"nps","score":9,"occurred_at":"2026-10-31T11:59:59Z"}"#))
+            .then_expect_error(Rejection::Invalid { field: "/occurred_at", detail: "is before the survey was sent" });
+    }
+
+    #[test]
+    fn that_it_was_sent_may_be_said_after_the_answer() {
+        const EARLIER: &str = r#"{"kind":"nps","account_id":"acme","occurred_at":"2026-10-30T12:00:00Z"}"#;
+        let sent: SurveyEvent =
+            SurveySent { kind: SurveyKind::Nps, account_id: account(), occurred_at: at("2026-10-30T12:00:00Z") }.into();
+        given(vec![was_answered(9)]).when(send(EARLIER)).then_expect_events(vec![sent]);
+        for other in [EARLIER.replace("nps", "csat"), EARLIER.replace("acme", "other")] {
+            given(vec![was_answered(9)]).when(send(&other)).then_expect_error(Rejection::Exists { what: "survey" });
+        }
+        given(vec![was_answered(9)])
+            .when(send(&EARLIER.replace("10-30T12:00:00Z", "10-31T12:00:01Z")))
+            .then_expect_error(Rejection::Invalid { field: "/occurred_at", detail: "is after the survey was answered" });
+    }
+
+    #[test]
+    fn an_answer_sent_twice_is_one_whatever_was_said_of_the_sending_between() {
+        let kind = SurveyKind::Nps;
+        let anonymous: SurveyEvent =
+            SurveyAnswered { kind, account_id: None, score: Some(9), aided: None, unaided: None, occurred_at: noon() }.into();
+        for history in [vec![anonymous.clone()], vec![anonymous, was_sent()]] {
+            given(history).when(answer(r#"{"kind":"nps","score":9}"#)).then_expect_events(vec![]);
+        }
+        given(vec![was_sent(), was_answered(9)])
+            .when(answer(r#"{"kind":"csat","score":5}"#))
+            .then_expect_error(Rejection::Exists { what: "survey" });
     }
 
     #[test]
