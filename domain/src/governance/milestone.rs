@@ -8,6 +8,7 @@ use crate::collections::Context;
 use crate::facts::facts;
 use crate::ids::{Label, Reference};
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// What the milestone belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -41,46 +42,52 @@ facts! {
     }
 }
 
-/// How it was last reached.
+/// What it is, and whether it held when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub enum Milestone {
-    #[default]
-    Unknown,
-    Reached(MilestoneReached),
-    Reopened(MilestoneReached),
+pub struct Milestone {
+    of: Option<(MilestoneArea, Label)>,
+    standings: Timeline<Standing>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Standing {
+    Reached(Reference),
+    Reopened,
 }
 
 impl Milestone {
     pub fn decide(&self, command: MilestoneCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<MilestoneEvent>, Rejection> {
         use MilestoneCommand::{Reach, Reopen};
-        match (self, command) {
-            (Self::Unknown, Reopen(_)) => Err(Rejection::Unknown { what: "milestone" }),
-            (Self::Reached(_), Reopen(_)) => Ok(vec![MilestoneReopened { occurred_at: at }.into()]),
-            (Self::Reopened(_), Reopen(_)) => Ok(vec![]),
-            (Self::Reached(known) | Self::Reopened(known), Reach(command))
-                if (command.area, &command.milestone) != (known.area, &known.milestone) =>
-            {
+        let (said_at, standing) = match &command {
+            Reach(command) => (command.occurred_at, Standing::Reached(command.evidence.clone())),
+            Reopen(command) => (command.occurred_at, Standing::Reopened),
+        };
+        match (&self.of, command) {
+            (None, Reopen(_)) => Err(Rejection::Unknown { what: "milestone" }),
+            (Some((area, milestone)), Reach(command)) if (command.area, &command.milestone) != (*area, milestone) => {
                 Err(Rejection::Exists { what: "milestone" })
             }
-            (Self::Reached(known), Reach(command)) if command.evidence == known.evidence => Ok(vec![]),
-            // A reopened one is reached again at a later time only: the same time is the same, sent twice.
-            (Self::Reopened(known), Reach(command))
-                if command.evidence == known.evidence && command.occurred_at.is_some_and(|at| at <= known.occurred_at) =>
-            {
-                Ok(vec![])
+            (Some(_), Reopen(_)) if self.standings.at(at).is_none() => {
+                Err(Rejection::Invalid { field: "/occurred_at", detail: "is before the milestone was reached" })
             }
+            _ if !self.standings.is_news(said_at, at, &standing) => Ok(vec![]),
             (_, Reach(ReachMilestone { area, milestone, evidence, .. })) => {
                 Ok(vec![MilestoneReached { area, milestone, evidence, occurred_at: at }.into()])
             }
+            (Some(_), Reopen(_)) => Ok(vec![MilestoneReopened { occurred_at: at }.into()]),
         }
     }
 
     #[must_use]
     pub fn evolve(self, event: &MilestoneEvent) -> Self {
-        match (self, event) {
-            (_, MilestoneEvent::MilestoneReached(reached)) => Self::Reached(reached.clone()),
-            (Self::Reached(known), MilestoneEvent::MilestoneReopened(_)) => Self::Reopened(known),
-            (state, MilestoneEvent::MilestoneReopened(_)) => state,
+        match event {
+            MilestoneEvent::MilestoneReached(MilestoneReached { area, milestone, evidence, occurred_at }) => Self {
+                of: Some((*area, milestone.clone())),
+                standings: self.standings.with(*occurred_at, Standing::Reached(evidence.clone())),
+            },
+            MilestoneEvent::MilestoneReopened(reopened) => {
+                Self { standings: self.standings.with(reopened.occurred_at, Standing::Reopened), ..self }
+            }
         }
     }
 }
@@ -90,7 +97,7 @@ mod tests {
     use cqrs_es::test::AggregateTestExecutor;
 
     use super::*;
-    use crate::testing::{noon, parsed};
+    use crate::testing::{at, noon, parsed};
 
     fn given(events: Vec<MilestoneEvent>) -> AggregateTestExecutor<Milestone> {
         crate::testing::given(events)
@@ -99,15 +106,25 @@ mod tests {
         let json = format!(r#"{{"area":"{area}","milestone":"soc_2_type_i_certification","evidence":"{evidence}"}}"#);
         parsed!(Milestone, "reach", json)
     }
+    fn reach_at(time: &str, evidence: &str) -> MilestoneCommand {
+        let MilestoneCommand::Reach(command) = reach("compliance", evidence) else { unreachable!("it reaches") };
+        MilestoneCommand::Reach(ReachMilestone { occurred_at: Some(at(time)), ..command })
+    }
     fn reopen() -> MilestoneCommand {
         parsed!(Milestone, "reopen", "{}")
     }
+    fn reopen_at(time: &str) -> MilestoneCommand {
+        parsed!(Milestone, "reopen", format!(r#"{{"occurred_at":"{time}"}}"#))
+    }
     fn was_reached(evidence: &str) -> MilestoneEvent {
+        was_reached_at(noon(), evidence)
+    }
+    fn was_reached_at(occurred_at: DateTime<Utc>, evidence: &str) -> MilestoneEvent {
         MilestoneReached {
             area: MilestoneArea::Compliance,
             milestone: Label::parse("soc_2_type_i_certification").unwrap(),
             evidence: Reference::parse(evidence).unwrap(),
-            occurred_at: noon(),
+            occurred_at,
         }
         .into()
     }
@@ -133,5 +150,32 @@ mod tests {
         given(vec![was_reached("r"), was_reopened()]).when(reopen()).then_expect_events(vec![]);
         given(vec![]).when(reopen()).then_expect_error(Rejection::Unknown { what: "milestone" });
         given(vec![was_reached("r"), was_reopened()]).when(reach("compliance", "r")).then_expect_events(vec![was_reached("r")]);
+    }
+
+    #[test]
+    fn earlier_evidence_that_arrives_late_takes_its_place_before_what_is_known() {
+        const EARLIER: &str = "2026-10-01T00:00:00Z";
+        let late = || was_reached_at(at(EARLIER), "draft");
+        given(vec![was_reached("report")]).when(reach_at(EARLIER, "draft")).then_expect_events(vec![late()]);
+        given(vec![was_reached("report"), late()]).when(reach_at(EARLIER, "draft")).then_expect_events(vec![]);
+        given(vec![was_reached("report"), late()]).when(reach("compliance", "report")).then_expect_events(vec![]);
+    }
+
+    #[test]
+    fn a_command_sent_twice_says_nothing_new_whatever_was_said_between() {
+        let [first, lost_at, again] = ["2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z", "2026-10-03T00:00:00Z"];
+        let lost: MilestoneEvent = MilestoneReopened { occurred_at: at(lost_at) }.into();
+        let history = || vec![was_reached_at(at(first), "r"), lost.clone(), was_reached_at(at(again), "s")];
+        for command in [reach_at(first, "r"), reopen_at(lost_at), reach_at(again, "s")] {
+            given(history()).when(command).then_expect_events(vec![]);
+        }
+    }
+
+    #[test]
+    fn a_milestone_is_not_lost_before_it_was_reached() {
+        let detail = "is before the milestone was reached";
+        given(vec![was_reached("r")])
+            .when(reopen_at("2026-10-31T11:59:59Z"))
+            .then_expect_error(Rejection::Invalid { field: "/occurred_at", detail });
     }
 }
