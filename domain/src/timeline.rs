@@ -24,6 +24,11 @@ impl<T: PartialEq> Timeline<T> {
         self.0.iter().rfind(|(from, _)| *from <= time).map(|(_, value)| value)
     }
 
+    /// How many values were said.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
