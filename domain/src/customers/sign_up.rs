@@ -98,4 +98,19 @@ mod tests {
         let mut command = crate::Command::parse(crate::AggregateType::SignUp, "record", br#"{"user_id":"u1"}"#).unwrap();
         assert_eq!(command.users().count(), 1);
     }
+
+    #[test]
+    fn a_time_left_out_contradicts_nothing_and_another_user_does() {
+        let known =
+            UserSignedUp { user_id: USER, account_id: None, channel: None, plan: None, region: None, occurred_at: noon() };
+        let earlier = UserSignedUp { occurred_at: "2026-10-01T00:00:00Z".parse().unwrap(), ..known };
+        let record = |user| {
+            let SignUpCommand::Record(command) = parsed!(SignUp, "record", r#"{"user_id":"u1"}"#);
+            SignUpCommand::Record(RecordSignUp { user_id: UserRef::Known(user), ..command })
+        };
+        given(vec![earlier.clone().into()]).when(record(USER)).then_expect_events(vec![]);
+        given(vec![earlier.into()])
+            .when(record(Pseudonym(Uuid::from_u128(8))))
+            .then_expect_error(Rejection::Exists { what: "sign_up" });
+    }
 }
