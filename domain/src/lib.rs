@@ -5,8 +5,8 @@
 //!
 //! Where to start:
 //! * [`capsule`] and [`interaction`]: the aggregates. Each has its commands, events, state and `decide`.
-//! * [`sales`], [`marketing`], [`customers`], [`engineering`], [`finance`], [`people`], [`governance`]: the other facts behind
-//!   the KPIs, by function.
+//! * [`sales`], [`marketing`], [`customers`], [`product`], [`engineering`], [`finance`], [`people`], [`governance`]: the other
+//!   facts behind the KPIs, by function.
 //! * [`collections`]: the one list of all aggregates; adding a kind of aggregate is adding a line there.
 //! * [`recorded`]: an event as the ledger holds it, with its partition and position.
 //! * [`north_star`] and [`plan`]: what the figures mean and what they are held against.

@@ -12,7 +12,7 @@ use crate::rejection::Rejection;
 pub enum ProbeKind {
     /// Checks whether the service was up.
     Uptime,
-    /// Requests to the API, good if answered within its service level.
+    /// Requests to the API, good if answered in under 100 ms, its service level.
     ApiLatency,
 }
 
