@@ -48,7 +48,15 @@ CREATE TABLE figures (
     plan_version  integer NOT NULL,
     is_partial    boolean NOT NULL,
     restated_from numeric,
-    computed_at   timestamptz NOT NULL,
     CONSTRAINT figures_pkey PRIMARY KEY (tenant, kpi, grain, period, segment)
 );
 COMMENT ON TABLE figures IS 'One row a KPI, period and segment.';
+
+-- Apart from the figures: it says when they were made and changes nothing in what they are.
+CREATE TABLE figure_times (
+    tenant      text COLLATE "C" NOT NULL,
+    kpi         text COLLATE "C" NOT NULL,
+    computed_at timestamptz NOT NULL,
+    CONSTRAINT figure_times_pkey PRIMARY KEY (tenant, kpi)
+);
+COMMENT ON TABLE figure_times IS 'When each KPI''s figures were last made.';

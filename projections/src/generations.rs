@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::facts::columns;
+use crate::kpis;
 use crate::kpis::refresher::Refresher;
 use crate::progress::partition;
 
@@ -54,6 +55,8 @@ const VIEWS: &[(&str, &str)] = &[
     ("members", include_str!("../../migrations/read_views/members.sql")),
     ("distincts", include_str!("../../migrations/read_views/distincts.sql")),
     ("figures", include_str!("../../migrations/read_views/figures.sql")),
+    ("figure_times", include_str!("../../migrations/read_views/figure_times.sql")),
+    ("figures_due", include_str!("../../migrations/read_views/figures_due.sql")),
 ];
 
 /// Every stable view over one generation: its name, and how it is made.
@@ -92,6 +95,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
         index(&mut transaction, &generation).await?;
         show(&mut transaction, &generation, "read").await?;
     }
+    kpis::views::show(&mut transaction).await?;
     transaction.commit().await?;
     Ok(())
 }

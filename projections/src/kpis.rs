@@ -7,4 +7,6 @@ pub(crate) mod formula;
 pub mod plans;
 pub mod query;
 pub mod refresher;
+pub mod series;
 pub mod shown;
+pub(crate) mod views;

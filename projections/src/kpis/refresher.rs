@@ -189,14 +189,19 @@ impl Pending {
             let periods: Vec<NaiveDate> = if first > last { Vec::new() } else { grain.between(first, last).collect() };
             for periods in periods.chunks(200) {
                 let shown = evaluation.over(&mut transaction, *grain, periods).await?;
-                self.write(&mut transaction, *grain, periods, &shown, now).await?;
+                self.write(&mut transaction, *grain, periods, &shown).await?;
             }
         }
-        sqlx::query("DELETE FROM pending_figures WHERE tenant = $1 AND kpi = $2")
-            .bind(self.tenant.as_str())
-            .bind(self.kpi.id)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "WITH made AS (DELETE FROM pending_figures WHERE tenant = $1 AND kpi = $2)
+             INSERT INTO figure_times (tenant, kpi, computed_at) VALUES ($1, $2, $3)
+             ON CONFLICT ON CONSTRAINT figure_times_pkey DO UPDATE SET computed_at = excluded.computed_at",
+        )
+        .bind(self.tenant.as_str())
+        .bind(self.kpi.id)
+        .bind(now)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -222,7 +227,6 @@ impl Pending {
         grain: Grain,
         periods: &[NaiveDate],
         shown: &[Shown],
-        now: DateTime<Utc>,
     ) -> Result<(), Error> {
         sqlx::query("DELETE FROM figures WHERE tenant = $1 AND kpi = $2 AND grain = $3 AND period = ANY($4)")
             .bind(self.tenant.as_str())
@@ -248,7 +252,6 @@ impl Pending {
             .bind(shown.iter().map(|shown| i32::from(shown.plan_version)).collect::<Vec<_>>())
             .bind(shown.iter().map(|shown| shown.is_partial).collect::<Vec<_>>())
             .bind(shown.iter().map(|shown| shown.restated_from).collect::<Vec<_>>())
-            .bind(now)
             .execute(connection)
             .await?;
         Ok(())
@@ -313,7 +316,7 @@ async fn note_formulas(connection: &mut PgConnection, today: NaiveDate) -> Resul
         }
     }
     let ids: Vec<&str> = kpis::register().map(|kpi| kpi.id).collect();
-    for table in ["figure_formulas", "figures", "pending_figures"] {
+    for table in ["figure_formulas", "figures", "figure_times", "pending_figures"] {
         let statement = format!("DELETE FROM {table} WHERE kpi <> ALL($1)");
         sqlx::query(&statement).bind(&ids).execute(&mut *transaction).await?;
     }
@@ -325,7 +328,7 @@ async fn note_formulas(connection: &mut PgConnection, today: NaiveDate) -> Resul
 async fn note_days(connection: &mut PgConnection, today: NaiveDate) -> Result<(), Error> {
     let mut transaction = connection.begin().await?;
     let newest: Option<DateTime<Utc>> =
-        sqlx::query_scalar("SELECT max(computed_at) FROM figures").fetch_one(&mut *transaction).await?;
+        sqlx::query_scalar("SELECT min(computed_at) FROM figure_times").fetch_one(&mut *transaction).await?;
     let from_day = newest.map_or(today, |newest| newest.date_naive()) - Days::new(1);
     let ids: Vec<&str> = kpis::register().map(|kpi| kpi.id).collect();
     note(&mut transaction, None, &ids, from_day.min(today), today).await?;
