@@ -342,6 +342,274 @@ COMMENT ON COLUMN read.payment_facts.account_id IS 'A customer: the company or t
 COMMENT ON COLUMN read.payment_facts.amount IS 'An amount in a currency: `{"amount": "1234.50", "currency": "USD"}`.';
 COMMENT ON COLUMN read.payment_facts.amount_currency IS 'The currency of amount, as in ISO 4217.';
 
+CREATE TABLE sign_up_facts (
+    sign_up_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    account_id text COLLATE "C",
+    channel text COLLATE "C",
+    plan text COLLATE "C",
+    region text COLLATE "C",
+    user_id uuid,
+    CONSTRAINT sign_up_facts_pkey PRIMARY KEY (tenant, sign_up_id, sequence)
+);
+CREATE OR REPLACE VIEW read.sign_up_facts AS
+SELECT sign_up_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, account_id, channel, plan, region, user_id
+FROM generation.sign_up_facts;
+COMMENT ON VIEW read.sign_up_facts IS 'One row an event: UserSignedUp.';
+COMMENT ON COLUMN read.sign_up_facts.sign_up_id IS 'The sign_up as its client named it.';
+COMMENT ON COLUMN read.sign_up_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.sign_up_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.sign_up_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.sign_up_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.sign_up_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.sign_up_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.sign_up_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.sign_up_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
+COMMENT ON COLUMN read.sign_up_facts.channel IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.sign_up_facts.plan IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.sign_up_facts.region IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.sign_up_facts.user_id IS 'What the ledger knows a user by: random, per tenant, meaningless without the vault.';
+
+CREATE TABLE account_facts (
+    account_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    feature text COLLATE "C",
+    CONSTRAINT account_facts_pkey PRIMARY KEY (tenant, account_id, sequence)
+);
+CREATE OR REPLACE VIEW read.account_facts AS
+SELECT account_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, feature
+FROM generation.account_facts;
+COMMENT ON VIEW read.account_facts IS 'One row an event: FeatureEnabled, FeatureDisabled.';
+COMMENT ON COLUMN read.account_facts.account_id IS 'The account as its client named it.';
+COMMENT ON COLUMN read.account_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.account_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.account_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.account_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.account_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.account_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.account_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.account_facts.feature IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+
+CREATE TABLE survey_facts (
+    survey_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    account_id text COLLATE "C",
+    aided boolean,
+    kind text COLLATE "C",
+    score bigint,
+    unaided boolean,
+    CONSTRAINT survey_facts_pkey PRIMARY KEY (tenant, survey_id, sequence)
+);
+CREATE OR REPLACE VIEW read.survey_facts AS
+SELECT survey_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, account_id, aided, kind, score, unaided
+FROM generation.survey_facts;
+COMMENT ON VIEW read.survey_facts IS 'One row an event: SurveySent, SurveyAnswered.';
+COMMENT ON COLUMN read.survey_facts.survey_id IS 'The survey as its client named it.';
+COMMENT ON COLUMN read.survey_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.survey_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.survey_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.survey_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.survey_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.survey_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.survey_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.survey_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
+COMMENT ON COLUMN read.survey_facts.aided IS 'Aided.';
+COMMENT ON COLUMN read.survey_facts.kind IS 'What is asked.';
+COMMENT ON COLUMN read.survey_facts.score IS 'Score.';
+COMMENT ON COLUMN read.survey_facts.unaided IS 'Unaided.';
+
+CREATE TABLE probe_facts (
+    probe_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    covers_seconds bigint,
+    good bigint,
+    kind text COLLATE "C",
+    total bigint,
+    CONSTRAINT probe_facts_pkey PRIMARY KEY (tenant, probe_id, sequence)
+);
+CREATE OR REPLACE VIEW read.probe_facts AS
+SELECT probe_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, covers_seconds, good, kind, total
+FROM generation.probe_facts;
+COMMENT ON VIEW read.probe_facts IS 'One row an event: ProbeRecorded.';
+COMMENT ON COLUMN read.probe_facts.probe_id IS 'The probe as its client named it.';
+COMMENT ON COLUMN read.probe_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.probe_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.probe_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.probe_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.probe_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.probe_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.probe_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.probe_facts.covers_seconds IS 'How many seconds up to `occurred_at` it stands for, at most a day. What no probe stands for is unmeasured.';
+COMMENT ON COLUMN read.probe_facts.good IS 'Checks that found it up, or requests answered in time.';
+COMMENT ON COLUMN read.probe_facts.kind IS 'What was measured.';
+COMMENT ON COLUMN read.probe_facts.total IS 'All checks or requests.';
+
+CREATE TABLE storage_facts (
+    storage_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    bytes bigint,
+    CONSTRAINT storage_facts_pkey PRIMARY KEY (tenant, storage_id, sequence)
+);
+CREATE OR REPLACE VIEW read.storage_facts AS
+SELECT storage_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, bytes
+FROM generation.storage_facts;
+COMMENT ON VIEW read.storage_facts IS 'One row an event: StorageMeasured.';
+COMMENT ON COLUMN read.storage_facts.storage_id IS 'The storage as its client named it.';
+COMMENT ON COLUMN read.storage_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.storage_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.storage_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.storage_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.storage_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.storage_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.storage_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.storage_facts.bytes IS 'Bytes.';
+
+CREATE TABLE milestone_facts (
+    milestone_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    area text COLLATE "C",
+    evidence text COLLATE "C",
+    milestone text COLLATE "C",
+    CONSTRAINT milestone_facts_pkey PRIMARY KEY (tenant, milestone_id, sequence)
+);
+CREATE OR REPLACE VIEW read.milestone_facts AS
+SELECT milestone_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, area, evidence, milestone
+FROM generation.milestone_facts;
+COMMENT ON VIEW read.milestone_facts IS 'One row an event: MilestoneReached, MilestoneReopened.';
+COMMENT ON COLUMN read.milestone_facts.milestone_id IS 'The milestone as its client named it.';
+COMMENT ON COLUMN read.milestone_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.milestone_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.milestone_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.milestone_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.milestone_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.milestone_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.milestone_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.milestone_facts.area IS 'What the milestone belongs to.';
+COMMENT ON COLUMN read.milestone_facts.evidence IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
+COMMENT ON COLUMN read.milestone_facts.milestone IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+
+CREATE TABLE definition_facts (
+    definition_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    kpi text COLLATE "C",
+    parameters jsonb,
+    reason text COLLATE "C",
+    version bigint,
+    CONSTRAINT definition_facts_pkey PRIMARY KEY (tenant, definition_id, sequence)
+);
+CREATE OR REPLACE VIEW read.definition_facts AS
+SELECT definition_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, kpi, parameters, reason, version
+FROM generation.definition_facts;
+COMMENT ON VIEW read.definition_facts IS 'One row an event: DefinitionAdopted.';
+COMMENT ON COLUMN read.definition_facts.definition_id IS 'The definition as its client named it.';
+COMMENT ON COLUMN read.definition_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.definition_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.definition_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.definition_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.definition_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.definition_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.definition_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.definition_facts.kpi IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.definition_facts.parameters IS 'Parameters.';
+COMMENT ON COLUMN read.definition_facts.reason IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
+COMMENT ON COLUMN read.definition_facts.version IS 'Version.';
+
+CREATE TABLE plan_facts (
+    plan_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    first_month date,
+    plan_cadence jsonb,
+    plan_currency text COLLATE "C",
+    plan_gate_items jsonb,
+    plan_hires jsonb,
+    plan_levels jsonb,
+    plan_milestones jsonb,
+    plan_name text COLLATE "C",
+    plan_processes jsonb,
+    plan_risks jsonb,
+    plan_service_levels jsonb,
+    plan_stages jsonb,
+    plan_targets jsonb,
+    plan_teams jsonb,
+    plan_version bigint,
+    CONSTRAINT plan_facts_pkey PRIMARY KEY (tenant, plan_id, sequence)
+);
+CREATE OR REPLACE VIEW read.plan_facts AS
+SELECT plan_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, first_month, plan_cadence, plan_currency, plan_gate_items, plan_hires, plan_levels, plan_milestones, plan_name, plan_processes, plan_risks, plan_service_levels, plan_stages, plan_targets, plan_teams, plan_version
+FROM generation.plan_facts;
+COMMENT ON VIEW read.plan_facts IS 'One row an event: PlanAdopted.';
+COMMENT ON COLUMN read.plan_facts.plan_id IS 'The plan as its client named it.';
+COMMENT ON COLUMN read.plan_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.plan_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.plan_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.plan_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.plan_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.plan_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.plan_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.plan_facts.first_month IS 'First month.';
+COMMENT ON COLUMN read.plan_facts.plan_cadence IS 'Plan cadence.';
+COMMENT ON COLUMN read.plan_facts.plan_currency IS 'All money of the plan, and all figures of money that are held against it.';
+COMMENT ON COLUMN read.plan_facts.plan_gate_items IS 'Plan gate items.';
+COMMENT ON COLUMN read.plan_facts.plan_hires IS 'Plan hires.';
+COMMENT ON COLUMN read.plan_facts.plan_levels IS 'The leadership pipeline, from the lowest level.';
+COMMENT ON COLUMN read.plan_facts.plan_milestones IS 'Plan milestones.';
+COMMENT ON COLUMN read.plan_facts.plan_name IS 'What a capsule is called.';
+COMMENT ON COLUMN read.plan_facts.plan_processes IS 'Plan processes.';
+COMMENT ON COLUMN read.plan_facts.plan_risks IS 'Plan risks.';
+COMMENT ON COLUMN read.plan_facts.plan_service_levels IS 'Plan service levels.';
+COMMENT ON COLUMN read.plan_facts.plan_stages IS 'Plan stages.';
+COMMENT ON COLUMN read.plan_facts.plan_targets IS 'What is held against figures beside what the stages say.';
+COMMENT ON COLUMN read.plan_facts.plan_teams IS 'Plan teams.';
+COMMENT ON COLUMN read.plan_facts.plan_version IS 'Plan version.';
+
 CREATE TABLE ticket_facts (
     ticket_id text COLLATE "C" NOT NULL,
     tenant text COLLATE "C" NOT NULL,
@@ -369,3 +637,197 @@ COMMENT ON COLUMN read.ticket_facts.partition IS 'The partition of its event in 
 COMMENT ON COLUMN read.ticket_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.ticket_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
 COMMENT ON COLUMN read.ticket_facts.opened_at IS 'Opened at.';
+
+CREATE TABLE employment_facts (
+    employment_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    fte_percent bigint,
+    function text COLLATE "C",
+    level text COLLATE "C",
+    reason text COLLATE "C",
+    CONSTRAINT employment_facts_pkey PRIMARY KEY (tenant, employment_id, sequence)
+);
+CREATE OR REPLACE VIEW read.employment_facts AS
+SELECT employment_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, fte_percent, function, level, reason
+FROM generation.employment_facts;
+COMMENT ON VIEW read.employment_facts IS 'One row an event: HireMade, RoleChanged, Departed.';
+COMMENT ON COLUMN read.employment_facts.employment_id IS 'The employment as its client named it.';
+COMMENT ON COLUMN read.employment_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.employment_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.employment_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.employment_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.employment_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.employment_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.employment_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.employment_facts.fte_percent IS 'Fte percent.';
+COMMENT ON COLUMN read.employment_facts.function IS 'What part of the company somebody works in.';
+COMMENT ON COLUMN read.employment_facts.level IS 'How far up somebody works, from the lowest.';
+COMMENT ON COLUMN read.employment_facts.reason IS 'Why somebody departed. A closed list: free text might tell of a person.';
+
+CREATE TABLE succession_facts (
+    succession_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    function text COLLATE "C",
+    level text COLLATE "C",
+    readiness text COLLATE "C",
+    successor text COLLATE "C",
+    CONSTRAINT succession_facts_pkey PRIMARY KEY (tenant, succession_id, sequence)
+);
+CREATE OR REPLACE VIEW read.succession_facts AS
+SELECT succession_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, function, level, readiness, successor
+FROM generation.succession_facts;
+COMMENT ON VIEW read.succession_facts IS 'One row an event: SuccessorNamed, SuccessorWithdrawn.';
+COMMENT ON COLUMN read.succession_facts.succession_id IS 'The succession as its client named it.';
+COMMENT ON COLUMN read.succession_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.succession_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.succession_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.succession_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.succession_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.succession_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.succession_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.succession_facts.function IS 'What part of the company somebody works in.';
+COMMENT ON COLUMN read.succession_facts.level IS 'How far up somebody works, from the lowest.';
+COMMENT ON COLUMN read.succession_facts.readiness IS 'How soon a successor could take over.';
+COMMENT ON COLUMN read.succession_facts.successor IS 'Somebody who works here, by an opaque id. Never a person''s name or address.';
+
+CREATE TABLE assessment_facts (
+    assessment_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    area text COLLATE "C",
+    evidence text COLLATE "C",
+    level bigint,
+    CONSTRAINT assessment_facts_pkey PRIMARY KEY (tenant, assessment_id, sequence)
+);
+CREATE OR REPLACE VIEW read.assessment_facts AS
+SELECT assessment_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, area, evidence, level
+FROM generation.assessment_facts;
+COMMENT ON VIEW read.assessment_facts IS 'One row an event: ProcessAssessed.';
+COMMENT ON COLUMN read.assessment_facts.assessment_id IS 'The assessment as its client named it.';
+COMMENT ON COLUMN read.assessment_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.assessment_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.assessment_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.assessment_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.assessment_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.assessment_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.assessment_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.assessment_facts.area IS 'What the process is for.';
+COMMENT ON COLUMN read.assessment_facts.evidence IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
+COMMENT ON COLUMN read.assessment_facts.level IS '1 is ad hoc, 2 repeatable, 3 defined.';
+
+CREATE TABLE gate_item_facts (
+    gate_item_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    evidence text COLLATE "C",
+    relied_on text COLLATE "C",
+    transition text COLLATE "C",
+    CONSTRAINT gate_item_facts_pkey PRIMARY KEY (tenant, gate_item_id, sequence)
+);
+CREATE OR REPLACE VIEW read.gate_item_facts AS
+SELECT gate_item_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, evidence, relied_on, transition
+FROM generation.gate_item_facts;
+COMMENT ON VIEW read.gate_item_facts IS 'One row an event: GateItemMet, GateItemReopened.';
+COMMENT ON COLUMN read.gate_item_facts.gate_item_id IS 'The gate_item as its client named it.';
+COMMENT ON COLUMN read.gate_item_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.gate_item_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.gate_item_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.gate_item_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.gate_item_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.gate_item_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.gate_item_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.gate_item_facts.evidence IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
+COMMENT ON COLUMN read.gate_item_facts.relied_on IS 'Another event of the ledger, by its id: `"3-41"`.';
+COMMENT ON COLUMN read.gate_item_facts.transition IS 'Which two phases the gate lies between.';
+
+CREATE TABLE risk_facts (
+    risk_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    category text COLLATE "C",
+    impact bigint,
+    likelihood bigint,
+    mitigation text COLLATE "C",
+    risk text COLLATE "C",
+    CONSTRAINT risk_facts_pkey PRIMARY KEY (tenant, risk_id, sequence)
+);
+CREATE OR REPLACE VIEW read.risk_facts AS
+SELECT risk_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, category, impact, likelihood, mitigation, risk
+FROM generation.risk_facts;
+COMMENT ON VIEW read.risk_facts IS 'One row an event: RiskRaised, RiskReassessed, RiskMitigated, RiskClosed.';
+COMMENT ON COLUMN read.risk_facts.risk_id IS 'The risk as its client named it.';
+COMMENT ON COLUMN read.risk_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.risk_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.risk_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.risk_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.risk_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.risk_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.risk_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.risk_facts.category IS 'What part of the company would be hit.';
+COMMENT ON COLUMN read.risk_facts.impact IS 'Impact.';
+COMMENT ON COLUMN read.risk_facts.likelihood IS 'Likelihood.';
+COMMENT ON COLUMN read.risk_facts.mitigation IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.risk_facts.risk IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+
+CREATE TABLE objective_facts (
+    objective_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    sequence bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    partition integer NOT NULL,
+    position bigint NOT NULL,
+    function text COLLATE "C",
+    key_result text COLLATE "C",
+    key_results jsonb,
+    quarter date,
+    title text COLLATE "C",
+    value numeric,
+    CONSTRAINT objective_facts_pkey PRIMARY KEY (tenant, objective_id, sequence)
+);
+CREATE OR REPLACE VIEW read.objective_facts AS
+SELECT objective_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, function, key_result, key_results, quarter, title, value
+FROM generation.objective_facts;
+COMMENT ON VIEW read.objective_facts IS 'One row an event: ObjectiveSet, KeyResultMeasured.';
+COMMENT ON COLUMN read.objective_facts.objective_id IS 'The objective as its client named it.';
+COMMENT ON COLUMN read.objective_facts.tenant IS 'Whose it is.';
+COMMENT ON COLUMN read.objective_facts.sequence IS 'The event''s place in its stream, from 1.';
+COMMENT ON COLUMN read.objective_facts.event_type IS 'What happened.';
+COMMENT ON COLUMN read.objective_facts.occurred_at IS 'When it happened, in business time; periods go by this, in UTC.';
+COMMENT ON COLUMN read.objective_facts.recorded_at IS 'When the ledger took it.';
+COMMENT ON COLUMN read.objective_facts.partition IS 'The partition of its event in the ledger.';
+COMMENT ON COLUMN read.objective_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
+COMMENT ON COLUMN read.objective_facts.function IS 'What part of the company somebody works in.';
+COMMENT ON COLUMN read.objective_facts.key_result IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.objective_facts.key_results IS 'Key results.';
+COMMENT ON COLUMN read.objective_facts.quarter IS 'Quarter.';
+COMMENT ON COLUMN read.objective_facts.title IS 'What a capsule is called.';
+COMMENT ON COLUMN read.objective_facts.value IS 'Up to 15 digits before the point and 6 after it, as text: `"12.5"`, `"-3"`. Read as `"1.50"`, it is written `"1.5"`.';

@@ -22,6 +22,7 @@ mod docs;
 mod events;
 mod health;
 mod interactions;
+mod kpis;
 mod media;
 mod metrics;
 mod north_star;
@@ -37,6 +38,7 @@ mod settings;
 mod stages;
 mod state;
 mod stream;
+mod table;
 mod token;
 
 use std::sync::Arc;
@@ -58,6 +60,7 @@ pub(crate) fn resources() -> OpenApiRouter<Shared> {
         .merge(commands::router())
         .merge(north_star::router())
         .merge(stages::router())
+        .merge(kpis::router())
         .merge(stream::router())
         .merge(capsules::router())
         .merge(events::router())

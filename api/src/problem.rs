@@ -48,6 +48,7 @@ kinds! {
     INTERACTION_UNKNOWN 404 "interaction_unknown" "No such interaction", "Check the interaction's id.";
     ID_UNKNOWN 404 "id_unknown" "Nothing of this id", "Check the id, or record its first fact.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "Not with this method", "Use a method that Allow names.";
+    NOT_ACCEPTABLE 406 "not_acceptable" "Not in this form", "Ask for a form that the detail names.";
     CAPSULE_EXISTS 409 "capsule_exists" "The capsule exists", "Choose another id, or rename the capsule.";
     INTERACTION_CONFLICT 409 "interaction_conflict" "Recorded with other content",
         "Send other interactions under other ids; to correct one, void it and record another.";

@@ -11,6 +11,9 @@ pub(crate) const EVENT_BYTES_MAX: usize = 32 << 10;
 /// What `Retry-After` and waiting reads rest on: how often the read models' progress is looked at.
 pub(crate) const LOOK_EACH: Duration = Duration::from_millis(250);
 
+/// How often a read that waits for a write asks whether its figures are made.
+pub(crate) const FIGURES_LOOK_EACH: Duration = Duration::from_millis(50);
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How long a read with `?after=TOKEN` waits.
