@@ -1,6 +1,7 @@
 //! The roles. `up` runs all three in one process; each runs by itself too, any number of times.
 
 pub(crate) mod project;
+mod rebuild;
 pub(crate) mod relay;
 pub(crate) mod serve;
 

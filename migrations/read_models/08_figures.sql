@@ -16,12 +16,13 @@ CREATE TABLE pending_figures (
 );
 COMMENT ON TABLE pending_figures IS 'Days whose changes a KPI''s figures do not show yet.';
 
-CREATE TABLE figure_tenants (
+CREATE TABLE first_facts (
     tenant    text COLLATE "C" NOT NULL,
+    fact      text COLLATE "C" NOT NULL,
     first_day date NOT NULL,
-    CONSTRAINT figure_tenants_pkey PRIMARY KEY (tenant)
+    CONSTRAINT first_facts_pkey PRIMARY KEY (tenant, fact)
 );
-COMMENT ON TABLE figure_tenants IS 'The day of each tenant''s first fact: there are no figures before it.';
+COMMENT ON TABLE first_facts IS 'The day of each tenant''s first fact of a kind: no figure that follows from it is older.';
 
 CREATE TABLE figure_formulas (
     kpi    text COLLATE "C" NOT NULL,

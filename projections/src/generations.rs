@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use domain::Partition;
-use sqlx::{Acquire, Executor, PgConnection, PgPool, Row};
+use sha2::{Digest, Sha256};
+use sqlx::{Connection as _, Executor, PgConnection, PgPool, Row};
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -26,6 +27,8 @@ pub struct Generation {
     /// The Postgres schema of its tables.
     pub schema: String,
     pub status: GenerationStatus,
+    /// What its tables and folds were made by.
+    build: Option<String>,
 }
 
 static CONTROL: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/projections");
@@ -44,6 +47,9 @@ const TABLES: &[&str] = &[
 
 /// What a generation needs to be read but not to be built: made after the load, when it is cheaper.
 const INDEXES: &str = include_str!("../../migrations/read_models/90_indexes.sql");
+
+/// Raise it when a fold writes other rows of the same events: the read models are then made anew.
+const FOLDS: u32 = 1;
 
 /// The stable views over one generation; those of facts beside them.
 const VIEWS: &[(&str, &str)] = &[
@@ -70,6 +76,11 @@ fn tables() -> String {
     format!("{}\n{facts}", TABLES.join("\n"))
 }
 
+/// What this program's tables and folds are.
+fn this_build() -> String {
+    Sha256::digest(format!("{FOLDS}\n{}", tables())).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn indexes() -> String {
     let facts: String = columns::aggregate_types().map(columns::create_index).collect();
     format!("{INDEXES}\n{facts}")
@@ -77,6 +88,9 @@ fn indexes() -> String {
 
 /// Held while generations are made or exchanged, so that processes that do so at once take turns.
 const GENERATIONS_LOCK: i64 = 0x6361_7073_756c_6567;
+
+/// Held while read models are rebuilt for another build of the program.
+const REBUILD_LOCK: i64 = 0x6361_7073_7265_6275;
 
 /// How long a cut-over waits for the new generation to reach the live one, whose runner stands still meanwhile.
 const CATCH_UP_MAX: Duration = Duration::from_secs(30);
@@ -93,9 +107,11 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
     if !any {
         let generation = create(&mut transaction, GenerationStatus::Live).await?;
         index(&mut transaction, &generation).await?;
-        show(&mut transaction, &generation, "read").await?;
     }
-    kpis::views::show(&mut transaction).await?;
+    let live = sqlx::query(&select("status = 'live'")).fetch_optional(&mut *transaction).await?;
+    if let Some(live) = live.as_ref().map(generation).transpose()?.filter(Generation::is_of_this_build) {
+        show_all(&mut transaction, &live).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }
@@ -103,26 +119,24 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
 impl Generation {
     /// The one that the views in schema `read` show.
     pub async fn live(pool: &PgPool) -> Result<Self, Error> {
-        let row = sqlx::query("SELECT number, schema_name, status FROM projections.generations WHERE status = 'live'")
-            .fetch_optional(pool)
-            .await?;
+        let row = sqlx::query(&select("status = 'live'")).fetch_optional(pool).await?;
         row.as_ref().map(generation).transpose()?.ok_or(Error::NoLiveGeneration)
     }
 
     pub async fn find(pool: &PgPool, number: i32) -> Result<Self, Error> {
-        let row = sqlx::query("SELECT number, schema_name, status FROM projections.generations WHERE number = $1")
-            .bind(number)
-            .fetch_optional(pool)
-            .await?;
+        let row = sqlx::query(&select("number = $1")).bind(number).fetch_optional(pool).await?;
         row.as_ref().map(generation).transpose()?.ok_or(Error::UnknownGeneration(number))
     }
 
     /// Every generation that still has its tables, oldest first.
     pub async fn all(pool: &PgPool) -> Result<Vec<Self>, Error> {
-        let rows = sqlx::query("SELECT number, schema_name, status FROM projections.generations ORDER BY number")
-            .fetch_all(pool)
-            .await?;
+        let rows = sqlx::query(&select("true ORDER BY number")).fetch_all(pool).await?;
         rows.iter().map(generation).collect()
+    }
+
+    /// Whether this program made it: its tables are as this program knows them.
+    pub fn is_of_this_build(&self) -> bool {
+        self.build.as_deref() == Some(this_build().as_str())
     }
 
     /// A new, empty generation beside the live one, for a runner to fill from position 0.
@@ -174,7 +188,7 @@ impl Generation {
             .bind(self.number)
             .execute(&mut *transaction)
             .await?;
-        show(&mut transaction, self, "read").await?;
+        show_all(&mut transaction, self).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -202,6 +216,24 @@ impl Generation {
         (&mut *transaction).execute(format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema).as_str()).await?;
         transaction.commit().await?;
         Ok(())
+    }
+}
+
+/// Of processes that find read models of another build at once, one rebuilds; the others wait here.
+#[derive(Debug)]
+pub struct RebuildTurn(PgConnection);
+
+impl RebuildTurn {
+    /// Waits until no other process rebuilds.
+    pub async fn take(pool: &PgPool) -> Result<Self, Error> {
+        // The lock is the session's: it goes with the connection, whatever becomes of the process.
+        let mut connection = pool.acquire().await?.detach();
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(REBUILD_LOCK).execute(&mut connection).await?;
+        Ok(Self(connection))
+    }
+
+    pub async fn end(self) -> Result<(), Error> {
+        Ok(self.0.close().await?)
     }
 }
 
@@ -242,15 +274,16 @@ async fn create(connection: &mut PgConnection, status: GenerationStatus) -> Resu
     let number: i32 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM projections.generations")
         .fetch_one(&mut *connection)
         .await?;
-    let generation = Generation { number, schema: format!("generation_{number}"), status };
+    let generation = Generation { number, schema: format!("generation_{number}"), status, build: Some(this_build()) };
     let word = if status == GenerationStatus::Live { "live" } else { "building" };
     sqlx::query(
-        "INSERT INTO projections.generations (number, schema_name, status, live_at)
-         VALUES ($1, $2, $3, CASE WHEN $3 = 'live' THEN now() END)",
+        "INSERT INTO projections.generations (number, schema_name, status, live_at, build)
+         VALUES ($1, $2, $3, CASE WHEN $3 = 'live' THEN now() END, $4)",
     )
     .bind(number)
     .bind(&generation.schema)
     .bind(word)
+    .bind(&generation.build)
     .execute(&mut *connection)
     .await?;
     (&mut *connection).execute(format!("CREATE SCHEMA {}", generation.schema).as_str()).await?;
@@ -271,6 +304,12 @@ async fn in_schema(connection: &mut PgConnection, generation: &Generation, state
     Ok(())
 }
 
+/// All that readers see: the views over a generation, and those of the KPIs over them.
+async fn show_all(connection: &mut PgConnection, generation: &Generation) -> Result<(), Error> {
+    show(connection, generation, "read").await?;
+    kpis::views::show(connection).await
+}
+
 /// Makes the views over a generation in the schema `views`. Replacing keeps grants, and what others built on the views.
 pub(crate) async fn show(connection: &mut PgConnection, generation: &Generation, views: &str) -> Result<(), Error> {
     for (_, view) in all_views() {
@@ -280,11 +319,16 @@ pub(crate) async fn show(connection: &mut PgConnection, generation: &Generation,
     Ok(())
 }
 
+fn select(condition: &str) -> String {
+    format!("SELECT number, schema_name, status, build FROM projections.generations WHERE {condition}")
+}
+
 fn generation(row: &sqlx::postgres::PgRow) -> Result<Generation, Error> {
     let status = match row.try_get::<&str, _>("status")? {
         "building" => GenerationStatus::Building,
         "live" => GenerationStatus::Live,
         _ => GenerationStatus::Retired,
     };
-    Ok(Generation { number: row.try_get("number")?, schema: row.try_get("schema_name")?, status })
+    let (number, schema, build) = (row.try_get("number")?, row.try_get("schema_name")?, row.try_get("build")?);
+    Ok(Generation { number, schema, status, build })
 }

@@ -28,7 +28,7 @@ pub mod stages;
 
 pub use compare::{Difference, Held, compare};
 pub use error::{BoxError, Error};
-pub use generations::{Generation, GenerationStatus, migrate};
+pub use generations::{Generation, GenerationStatus, RebuildTurn, migrate};
 pub use progress::{Fault, Mark, Progress, Start, faults, marks, starts};
 pub use runner::{Runner, Settings, Stopped};
 pub use source::{PartitionBatch, Source, SourceBatch, SourceFault, Sourced};

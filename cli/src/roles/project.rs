@@ -8,11 +8,13 @@ use domain::Partition;
 use event_log::consumer::{Consumer, Settings, Starts};
 use event_store::PgPool;
 use futures::future::BoxFuture;
+use projections::kpis::refresher::{Pace, Refresher};
 use projections::{BoxError, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LedgerArguments;
 use crate::ledger::{open_database, open_topic};
+use crate::roles::rebuild::of_this_build;
 use crate::roles::say_share;
 use crate::signals::cancel_on_signal;
 
@@ -37,9 +39,16 @@ pub(crate) async fn start(
     settings: projections::Settings,
     cancel: CancellationToken,
 ) -> anyhow::Result<()> {
-    let generation = Generation::live(&pool).await?;
+    let generation = of_this_build(ledger, &pool, &cancel).await.context("the read models could not be rebuilt")?;
+    let Some(generation) = generation else { return Ok(()) };
     let log = Log::start(ledger, &pool, &generation)?;
-    Runner::run(pool, generation, log, settings, cancel).await.context("the projector stopped")?;
+    // Figures are made as long as facts are: no longer, and to the end.
+    let refreshing = cancel.child_token();
+    let refresher = tokio::spawn(Refresher::new(pool.clone(), Pace::default()).run(refreshing.clone()));
+    let stopped = Runner::run(pool, generation, log, settings, cancel).await;
+    refreshing.cancel();
+    refresher.await.context("the refresher ended badly")?;
+    stopped.context("the projector stopped")?;
     Ok(())
 }
 
@@ -100,7 +109,7 @@ impl Source for Log {
     }
 }
 
-fn as_source_batch(batch: event_log::Batch) -> SourceBatch {
+pub(super) fn as_source_batch(batch: event_log::Batch) -> SourceBatch {
     let partition = |batch: event_log::PartitionBatch| PartitionBatch {
         partition: batch.partition,
         // The place to go on from is the one after the event.

@@ -135,14 +135,14 @@ impl Refresher {
         let set = format!("SET search_path = {}", generation.schema);
         connection.execute(set.as_str()).await?;
         let seen = Seen { generation: generation.number, today: now.date_naive() };
-        note_changes(connection, seen.today).await?;
+        let firsts = note_changes(connection, seen.today).await?;
         if self.seen.is_none_or(|before| before.generation != seen.generation) {
-            note_formulas(connection, seen.today).await?;
+            note_formulas(connection, &firsts, seen.today).await?;
         }
         if self.seen != Some(seen) {
-            note_days(connection, seen.today).await?;
+            note_days(connection, &firsts, seen.today).await?;
         }
-        let mut terms: BTreeMap<TenantId, (Terms, NaiveDate)> = BTreeMap::new();
+        let mut terms: BTreeMap<TenantId, Terms> = BTreeMap::new();
         for pending in pending(connection).await? {
             let rest = (pending.tenant.as_str().to_owned(), pending.kpi.id);
             let started = Instant::now();
@@ -150,11 +150,10 @@ impl Refresher {
                 continue;
             }
             if !terms.contains_key(&pending.tenant) {
-                let loaded = Terms::load(connection, views, &pending.tenant).await?;
-                terms.insert(pending.tenant.clone(), (loaded, first_day(connection, &pending.tenant, seen.today).await?));
+                terms.insert(pending.tenant.clone(), Terms::load(connection, views, &pending.tenant).await?);
             }
-            let (terms, first_day) = &terms[&pending.tenant];
-            pending.make(connection, views, terms, *first_day, now).await?;
+            let first_day = firsts.of(pending.tenant.as_str(), pending.kpi).unwrap_or(seen.today);
+            pending.make(connection, views, &terms[&pending.tenant], first_day, now).await?;
             self.rests.insert(rest, Instant::now() + started.elapsed() * self.pace.rest_of_kpi);
         }
         self.seen = Some(seen);
@@ -208,6 +207,7 @@ impl Pending {
 
     /// The first and last day whose periods' figures may be others now.
     fn concerned(&self, first_day: NaiveDate, today: NaiveDate) -> (NaiveDate, NaiveDate) {
+        let first_day = first_day.max(Grain::Month.before(Grain::Month.start(today), 12 * YEARS_MAX));
         let first = if self.kpi.looks_ahead() { first_day } else { self.from_day.max(first_day) };
         let is_interaction = |fact: &&str| fact.starts_with("Interaction");
         let last = match self.kpi.window {
@@ -258,47 +258,68 @@ impl Pending {
     }
 }
 
-/// Which KPIs follow from facts of this kind.
-fn following(fact: &str) -> impl Iterator<Item = &'static Kpi> {
-    let events: BTreeSet<&str> = AggregateType::from_stored(fact)
-        .map(|aggregate_type| aggregate_type.events().iter().map(|event| event.name).collect())
-        .unwrap_or_default();
-    let concerns_all = ["plan", "definition"].contains(&fact);
-    kpis::register().filter(move |kpi| concerns_all || kpi.facts.iter().any(|event| events.contains(event)))
+/// The day of each tenant's first fact of each kind.
+#[derive(Debug, Default)]
+struct Firsts(BTreeMap<String, BTreeMap<String, NaiveDate>>);
+
+impl Firsts {
+    async fn load(connection: &mut PgConnection) -> Result<Self, Error> {
+        let rows = sqlx::query("SELECT tenant, fact, first_day FROM first_facts").fetch_all(connection).await?;
+        let mut firsts = Self::default();
+        for row in &rows {
+            let of_tenant = firsts.0.entry(row.try_get("tenant")?).or_default();
+            of_tenant.insert(row.try_get("fact")?, row.try_get("first_day")?);
+        }
+        Ok(firsts)
+    }
+
+    /// The day of the first fact that a KPI follows from; none: there is no such fact, and no figure.
+    fn of(&self, tenant: &str, kpi: &Kpi) -> Option<NaiveDate> {
+        // A plan makes no figure, but of the gates: what they need is known from it.
+        let makes = |fact: &str| fact != "definition" && (fact != "plan" || kpi.id == "gate_readiness");
+        let days = self.0.get(tenant)?.iter().filter(|(fact, _)| makes(fact) && kinds(kpi).contains(fact.as_str()));
+        days.map(|(_, day)| *day).min()
+    }
+}
+
+/// The kinds of aggregates that a KPI follows from.
+fn kinds(kpi: &Kpi) -> BTreeSet<&'static str> {
+    let all = AggregateType::ALL.iter();
+    all.filter(|kind| kind.events().iter().any(|event| kpi.facts.contains(&event.name))).map(|kind| kind.as_str()).collect()
+}
+
+/// A plan or definition is what figures are held against and made by: it concerns all of them, at all times.
+fn concerns_all(fact: &str) -> bool {
+    ["plan", "definition"].contains(&fact)
 }
 
 /// Turns changed days into KPIs to be made, in one transaction.
-async fn note_changes(connection: &mut PgConnection, today: NaiveDate) -> Result<(), Error> {
+async fn note_changes(connection: &mut PgConnection, today: NaiveDate) -> Result<Firsts, Error> {
     let mut transaction = connection.begin().await?;
     let changed = sqlx::query(
-        "WITH gone AS (DELETE FROM changes RETURNING tenant, fact, day)
-         SELECT tenant, fact, min(day) AS from_day, max(day) AS to_day FROM gone GROUP BY tenant, fact",
+        "WITH gone AS (DELETE FROM changes RETURNING tenant, fact, day),
+         changed AS (SELECT tenant, fact, min(day) AS from_day, max(day) AS to_day FROM gone GROUP BY tenant, fact),
+         firsts AS (
+             INSERT INTO first_facts AS kept (tenant, fact, first_day) SELECT tenant, fact, from_day FROM changed
+             ON CONFLICT ON CONSTRAINT first_facts_pkey DO UPDATE SET first_day = least(kept.first_day, excluded.first_day)
+         )
+         SELECT tenant, fact, from_day, to_day FROM changed",
     )
     .fetch_all(&mut *transaction)
     .await?;
+    let firsts = Firsts::load(&mut transaction).await?;
     for row in &changed {
         let (tenant, fact): (&str, &str) = (row.try_get("tenant")?, row.try_get("fact")?);
-        let (from_day, to_day): (NaiveDate, NaiveDate) = (row.try_get("from_day")?, row.try_get("to_day")?);
-        sqlx::query(
-            "INSERT INTO figure_tenants AS kept (tenant, first_day) VALUES ($1, $2)
-             ON CONFLICT ON CONSTRAINT figure_tenants_pkey DO UPDATE SET first_day = least(kept.first_day, excluded.first_day)",
-        )
-        .bind(tenant)
-        .bind(from_day)
-        .execute(&mut *transaction)
-        .await?;
-        let ids: Vec<&str> = following(fact).map(|kpi| kpi.id).collect();
-        // A plan and a definition hold for what was before them too.
-        let for_all_times = ["plan", "definition"].contains(&fact);
-        let (from_day, to_day) = if for_all_times { (FIRST_DAY, today) } else { (from_day, to_day) };
-        note(&mut transaction, Some(tenant), &ids, from_day, to_day).await?;
+        let days = if concerns_all(fact) { (FIRST_DAY, today) } else { (row.try_get("from_day")?, row.try_get("to_day")?) };
+        let concerned = |kpi: &&Kpi| concerns_all(fact) || kinds(kpi).contains(fact);
+        note(&mut transaction, &firsts, Some(tenant), &kpis::register().filter(concerned).collect::<Vec<_>>(), days).await?;
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(firsts)
 }
 
 /// Has the figures of KPIs made anew whose formula is another one than that they were made by.
-async fn note_formulas(connection: &mut PgConnection, today: NaiveDate) -> Result<(), Error> {
+async fn note_formulas(connection: &mut PgConnection, firsts: &Firsts, today: NaiveDate) -> Result<(), Error> {
     let mut transaction = connection.begin().await?;
     for kpi in kpis::register() {
         let digest = Sha256::digest(format!("{kpi:?}\n{}\n{}", kpi.default_definition(), formula(kpi, "read")));
@@ -312,7 +333,7 @@ async fn note_formulas(connection: &mut PgConnection, today: NaiveDate) -> Resul
         .execute(&mut *transaction)
         .await?;
         if changed.rows_affected() > 0 {
-            note(&mut transaction, None, &[kpi.id], FIRST_DAY, today).await?;
+            note(&mut transaction, firsts, None, &[kpi], (FIRST_DAY, today)).await?;
         }
     }
     let ids: Vec<&str> = kpis::register().map(|kpi| kpi.id).collect();
@@ -324,35 +345,37 @@ async fn note_formulas(connection: &mut PgConnection, today: NaiveDate) -> Resul
     Ok(())
 }
 
-/// Has the figures made anew of the days since the newest: periods end and begin without any fact.
-async fn note_days(connection: &mut PgConnection, today: NaiveDate) -> Result<(), Error> {
+/// Has the figures made anew of the days since the oldest were made: periods end and begin without any fact.
+async fn note_days(connection: &mut PgConnection, firsts: &Firsts, today: NaiveDate) -> Result<(), Error> {
     let mut transaction = connection.begin().await?;
-    let newest: Option<DateTime<Utc>> =
+    let oldest: Option<DateTime<Utc>> =
         sqlx::query_scalar("SELECT min(computed_at) FROM figure_times").fetch_one(&mut *transaction).await?;
-    let from_day = newest.map_or(today, |newest| newest.date_naive()) - Days::new(1);
-    let ids: Vec<&str> = kpis::register().map(|kpi| kpi.id).collect();
-    note(&mut transaction, None, &ids, from_day.min(today), today).await?;
+    let from_day = oldest.map_or(today, |oldest| oldest.date_naive()) - Days::new(1);
+    note(&mut transaction, firsts, None, &kpis::register().collect::<Vec<_>>(), (from_day.min(today), today)).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-/// Of one tenant, or of all.
+/// Of one tenant, or of all: whichever have facts that the KPIs follow from.
 async fn note(
     connection: &mut PgConnection,
+    firsts: &Firsts,
     tenant: Option<&str>,
-    ids: &[&str],
-    from_day: NaiveDate,
-    to_day: NaiveDate,
+    kpis: &[&Kpi],
+    (from_day, to_day): (NaiveDate, NaiveDate),
 ) -> Result<(), Error> {
+    let tenants = firsts.0.keys().map(String::as_str).filter(|known| tenant.is_none_or(|tenant| tenant == *known));
+    let rows: Vec<(&str, &str)> = tenants
+        .flat_map(|tenant| kpis.iter().filter(move |kpi| firsts.of(tenant, kpi).is_some()).map(move |kpi| (tenant, kpi.id)))
+        .collect();
     sqlx::query(
         "INSERT INTO pending_figures AS kept (tenant, kpi, from_day, to_day)
-         SELECT tenant, kpi, $3, $4 FROM figure_tenants CROSS JOIN unnest($2::text[]) AS asked (kpi)
-         WHERE $1::text IS NULL OR tenant = $1
+         SELECT tenant, kpi, $3, $4 FROM unnest($1::text[], $2::text[]) AS asked (tenant, kpi)
          ON CONFLICT ON CONSTRAINT pending_figures_pkey DO UPDATE
              SET from_day = least(kept.from_day, excluded.from_day), to_day = greatest(kept.to_day, excluded.to_day)",
     )
-    .bind(tenant)
-    .bind(ids)
+    .bind(rows.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, kpi)| *kpi).collect::<Vec<_>>())
     .bind(from_day)
     .bind(to_day)
     .execute(connection)
@@ -371,12 +394,4 @@ async fn pending(connection: &mut PgConnection) -> Result<Vec<Pending>, Error> {
         pending.push(Pending { tenant, kpi, from_day: row.try_get("from_day")?, to_day: row.try_get("to_day")? });
     }
     Ok(pending)
-}
-
-async fn first_day(connection: &mut PgConnection, tenant: &TenantId, today: NaiveDate) -> Result<NaiveDate, Error> {
-    let first: Option<NaiveDate> = sqlx::query_scalar("SELECT first_day FROM figure_tenants WHERE tenant = $1")
-        .bind(tenant.as_str())
-        .fetch_optional(connection)
-        .await?;
-    Ok(first.unwrap_or(today).max(Grain::Month.before(Grain::Month.start(today), 12 * YEARS_MAX)))
 }

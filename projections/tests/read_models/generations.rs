@@ -112,7 +112,7 @@ fn everything_that_analysts_see_is_explained() {
             "SELECT format('%s.%s', c.relname, a.attname)
              FROM pg_class c
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-             WHERE c.relnamespace = 'read'::regnamespace
+             WHERE c.relnamespace IN ('read'::regnamespace, 'kpi'::regnamespace)
                AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)",
         )
         .fetch_all(&pool)

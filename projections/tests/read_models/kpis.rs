@@ -352,9 +352,10 @@ async fn assert_kept(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi) {
         };
         let total = |shown: &Shown| !kpi.has_total || shown.figure.segment == "all";
         let kept = series(pool, tenant, kpi, &query).await.unwrap().unwrap();
-        assert!(!kept.is_due && kept.computed_at.is_some(), "{}", kpi.id);
+        assert!(!kept.is_due, "{}", kpi.id);
         // The moment of the present moves on between the two: nothing here happens today.
         let made: Vec<Shown> = made.into_iter().filter(total).collect();
+        assert!(kept.computed_at.is_some() || made.is_empty(), "{}", kpi.id);
         assert_eq!(kept.figures, made, "{} of {tenant} by {}", kpi.id, grain.as_str());
     }
 }
