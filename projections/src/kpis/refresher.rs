@@ -207,8 +207,10 @@ impl Pending {
 
     /// The first and last day whose periods' figures may be others now.
     fn concerned(&self, first_day: NaiveDate, today: NaiveDate) -> (NaiveDate, NaiveDate) {
+        // What is told at midnight may stand for the day before, as a probe does.
+        let (first_day, from_day) = (first_day - Days::new(1), self.from_day - Days::new(1));
         let first_day = first_day.max(Grain::Month.before(Grain::Month.start(today), 12 * YEARS_MAX));
-        let first = if self.kpi.looks_ahead() { first_day } else { self.from_day.max(first_day) };
+        let first = if self.kpi.looks_ahead() { first_day } else { from_day.max(first_day) };
         let is_interaction = |fact: &&str| fact.starts_with("Interaction");
         let last = match self.kpi.window {
             // What an interaction changes ends with the window that it is in; what another fact changes may hold for ever.
