@@ -14,6 +14,7 @@ mod clients_guide;
 mod data;
 mod faults;
 mod ingest;
+mod kpis;
 mod moments;
 mod program;
 mod roles;

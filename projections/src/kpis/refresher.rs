@@ -35,7 +35,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { pause: Duration::from_secs(1), rest: 4, rest_of_kpi: 50 }
+        Self { pause: Duration::from_secs(1), rest: 4, rest_of_kpi: 20 }
     }
 }
 
@@ -213,6 +213,8 @@ impl Pending {
         let first = if self.kpi.looks_ahead() { first_day } else { from_day.max(first_day) };
         let is_interaction = |fact: &&str| fact.starts_with("Interaction");
         let last = match self.kpi.window {
+            // After the first fact there is a figure for every period, if only zero.
+            _ if from_day <= first_day => today,
             // What an interaction changes ends with the window that it is in; what another fact changes may hold for ever.
             Window::Period if self.kpi.facts.iter().all(&is_interaction) => self.to_day,
             Window::TrailingDays(days) if self.kpi.facts.iter().all(|fact| is_interaction(fact) || *fact == "PlanAdopted") => {

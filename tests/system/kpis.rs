@@ -1,0 +1,183 @@
+//! Every KPI from raw facts to the API's figure: the cases in `tests/kpis/`, each a tenant of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use domain::kpis::{self, Kpi};
+use domain::{Grain, TenantId};
+use event_store::keys::{Keys, Role};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::program::{Client, answer_of, up};
+
+#[derive(Debug, Deserialize)]
+struct File {
+    #[serde(default)]
+    before: String,
+    case: Vec<Case>,
+}
+
+/// As `projections/tests` reads it; what only a test of the formulas can say, such as another present, is left to it.
+#[derive(Debug, Deserialize)]
+struct Case {
+    it: String,
+    facts: String,
+    ask: String,
+    now: Option<String>,
+    known: Option<String>,
+    definition: Option<toml::Value>,
+    #[serde(default)]
+    figures: BTreeMap<String, Expected>,
+    #[serde(default)]
+    absent: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Expected {
+    numerator: Option<String>,
+    denominator: Option<String>,
+    n: Option<i64>,
+    value: Option<String>,
+}
+
+impl Case {
+    fn is_for_the_api(&self) -> bool {
+        let has_late = self.facts.lines().any(|line| line.split(' ').next().is_some_and(|times| times.contains('@')));
+        self.now.is_none() && self.known.is_none() && self.definition.is_none() && !has_late
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kpi_is_what_its_facts_say_through_the_api() {
+    let (program, client, place, _directory) = up().await;
+    let keys = Keys::new(event_store::connect(&place.database_url, 2).await.expect("PostgreSQL answers"));
+    let mut wrong = Vec::new();
+    let mut asked = 0;
+    for kpi in kpis::register() {
+        let mut count = 0;
+        for (number, case) in cases(kpi).into_iter().enumerate().filter(|(_, case)| case.is_for_the_api()) {
+            let tenant =
+                TenantId::parse(format!("{}-{number}", &kpi.id.replace('_', "-")[..kpi.id.len().min(24)])).expect("a tenant");
+            keys.ensure_tenant(&tenant).await.expect("a tenant");
+            let (_, key) = keys.create(&tenant, Role::Admin, "test", None).await.expect("a key");
+            let client = Client { keys: json!({ "admin": key, "writer": key }), ..client.clone() };
+            let token = send(&client, &case).await;
+            wrong.extend(
+                check(&client, kpi, &case, &token).await.into_iter().map(|text| format!("{}: it {}: {text}", kpi.id, case.it)),
+            );
+            count += 1;
+        }
+        assert!(count > 0, "{} has a case for the API", kpi.id);
+        asked += count;
+    }
+    assert!(wrong.is_empty(), "of {asked} cases:\n{}", wrong.join("\n"));
+    assert!(program.stop().await, "it stops well");
+}
+
+fn cases(kpi: &Kpi) -> Vec<Case> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/kpis/{}.toml", kpi.id));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    file.case.into_iter().map(|case| Case { facts: format!("{}\n{}", file.before, case.facts), ..case }).collect()
+}
+
+/// Sends the facts in bulk, capsules first; the last token.
+async fn send(client: &Client, case: &Case) -> Option<String> {
+    let lines: Vec<Value> = case.facts.lines().map(str::trim).filter(|line| !line.is_empty()).map(command).collect();
+    let (capsules, others): (Vec<Value>, Vec<Value>) = lines.into_iter().partition(|line| line["collection"] == "capsules");
+    let mut token = None;
+    for lines in [capsules, others] {
+        if lines.is_empty() {
+            continue;
+        }
+        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let (status, body) = answer_of(client.ndjson("/v1/commands", body)).await;
+        assert_eq!((status, &body["rejected"]), (StatusCode::OK, &json!(0)), "{}: {body}", case.it);
+        token = body["token"].as_str().map(str::to_owned);
+    }
+    token
+}
+
+fn command(line: &str) -> Value {
+    let (time, rest) = line.split_once(' ').expect("a time");
+    let (path, data) = rest.split_once(' ').expect("data");
+    let mut data: Value = serde_json::from_str(data).expect("JSON");
+    data["occurred_at"] = time.into();
+    if data["plan"] == "strategy" {
+        data["plan"] = serde_json::to_value(domain::plan::Plan::carried()).expect("JSON");
+    }
+    let [collection, id, command] = path.split('/').collect::<Vec<_>>()[..] else { panic!("{path}") };
+    json!({ "collection": collection, "id": id, "command": command, "data": data })
+}
+
+async fn check(client: &Client, kpi: &Kpi, case: &Case, token: &Option<String>) -> Vec<String> {
+    let (grain, day) = asked(&case.ask);
+    let mut wrong = Vec::new();
+    for segment in case.figures.keys().chain(&case.absent) {
+        let mut query = vec![
+            ("grain", grain.as_str().to_owned()),
+            ("from", day.clone()),
+            ("to", day.clone()),
+            ("segment", segment.clone()),
+        ];
+        query.extend(token.as_ref().map(|token| ("after", token.clone())));
+        let request = client.request("admin", Method::GET, &format!("/v1/kpis/{}", kpi.id)).query(&query);
+        let (status, body) = answer_of(request).await;
+        if status != StatusCode::OK {
+            wrong.push(format!("{segment}: {status} {body}"));
+            continue;
+        }
+        let figure = body["data"].as_array().expect("figures").iter().find(|figure| figure["segment"] == **segment);
+        match (figure, case.figures.get(segment)) {
+            (Some(figure), None) => wrong.push(format!("{segment} is there: {figure}")),
+            (None, Some(_)) => wrong.push(format!("{segment} is not there: {body}")),
+            (Some(figure), Some(expected)) => {
+                wrong.extend(differences(figure, expected).into_iter().map(|text| format!("{segment}: {text}")));
+                // What it rests on, and how fresh it is, stands beside every figure.
+                let told = body["definition"].is_u64()
+                    && figure["plan_version"].is_u64()
+                    && figure["n"].is_i64()
+                    && body["freshness"]["state"].is_string()
+                    && body["computed_at"].is_string()
+                    && figure["period"] == case.ask.as_str();
+                if !told {
+                    wrong.push(format!("{segment}: it does not say what it rests on: {body}"));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    wrong
+}
+
+fn differences(figure: &Value, expected: &Expected) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, expected) in
+        [("numerator", &expected.numerator), ("denominator", &expected.denominator), ("value", &expected.value)]
+    {
+        let Some(expected) = expected else { continue };
+        let same = match (figure[name].as_f64(), expected.parse::<f64>().ok()) {
+            (Some(found), Some(expected)) => (found - expected).abs() < 1e-6,
+            (found, expected) => found.is_none() && expected.is_none(),
+        };
+        if !same {
+            wrong.push(format!("its {name} is {}, not {expected:?}", figure[name]));
+        }
+    }
+    if expected.n.is_some_and(|n| figure["n"].as_i64() != Some(n)) {
+        wrong.push(format!("its n is {}, not {:?}", figure["n"], expected.n));
+    }
+    wrong
+}
+
+/// The grain that a period is written in, and its first day.
+fn asked(text: &str) -> (Grain, String) {
+    let first: chrono::NaiveDate = format!("{}-01-01", &text[..4]).parse().expect("a year");
+    let found = Grain::ALL.into_iter().find_map(|grain| {
+        let starts = grain.between(first, first + chrono::Days::new(366));
+        starts.into_iter().find(|start| grain.name(*start) == text).map(|start| (grain, start.to_string()))
+    });
+    found.unwrap_or_else(|| panic!("{text} is a period"))
+}
