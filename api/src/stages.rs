@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::Utc;
-use domain::plan::Plan;
 use projections::stages::{Expected, Limit, StageStanding, Standing, standing};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -120,7 +119,7 @@ async fn show(
     Parameters(parameters): Parameters<StagesParameters>,
 ) -> Result<Json<Fresh<StandingAnswer>>, Problem> {
     let today = Utc::now().date_naive();
-    let ask = async { Ok(standing(&api.read_pool, caller.tenant(), &Plan::carried(), today).await?) };
+    let ask = async { Ok(standing(&api.read_pool, caller.tenant(), today).await?) };
     let (standing, freshness) = read(&api, parameters.after.as_deref(), ask).await?;
     Ok(Json(Fresh { data: standing.into(), freshness }))
 }

@@ -181,6 +181,14 @@ impl Client {
         self.get(url).await
     }
 
+    /// `GET /v1/kpis/{id}` in the form of this media type, as it comes.
+    pub(crate) async fn kpi(&self, id: &str, query: &[(&str, &str)], media: &'static str) -> Result<Bytes, Error> {
+        let mut url = self.url(&["v1", "kpis", id]);
+        url.query_pairs_mut().extend_pairs(query);
+        let headers = HeaderMap::from_iter([(ACCEPT, reqwest::header::HeaderValue::from_static(media))]);
+        Ok(self.answered(Request { method: Method::GET, url, headers, body: Bytes::new() }).await?.body)
+    }
+
     fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
         url.path_segments_mut().expect("checked when the client was made").pop_if_empty().extend(segments);
@@ -201,13 +209,17 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
+        let url = request.url.clone();
+        let answer = self.answered(request).await?;
+        serde_json::from_slice(&answer.body).map_err(|source| Error::Answer { url, source })
+    }
+
+    /// The answer, once it is one to keep.
+    async fn answered(&self, request: Request) -> Result<Answer, Error> {
         let mut backoff = Backoff::new(&self.patience);
         loop {
             let (error, asked_to_wait) = match self.send_once(&request).await {
-                Ok(answer) if answer.status.is_success() => {
-                    return serde_json::from_slice(&answer.body)
-                        .map_err(|source| Error::Answer { url: request.url.clone(), source });
-                }
+                Ok(answer) if answer.status.is_success() => return Ok(answer),
                 Ok(answer) => {
                     let error = Error::Problem(Box::new(Problem::read(answer.status.as_u16(), &answer.body)));
                     if !is_passing(answer.status) {

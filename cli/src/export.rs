@@ -1,4 +1,6 @@
-//! `export`: the ledger's events as NDJSON, byte for byte as `GET /v1/events` shows them.
+//! `export`: the ledger's events as NDJSON, byte for byte as `GET /v1/events` shows them; or a KPI's series.
+
+mod kpi;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ const PAGE: u32 = 1_000;
 pub(crate) struct ExportArguments {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    kpi: kpi::KpiOptions,
     #[command(flatten)]
     api: ApiArguments,
     /// Print a summary as JSON, on standard error
@@ -54,6 +58,10 @@ pub(crate) struct Summary {
 
 /// An error if interrupted; who stops reading standard output has had what they wanted.
 pub(crate) async fn run(arguments: ExportArguments) -> Result<()> {
+    if let Some(id) = &arguments.kpi.kpi {
+        let client = arguments.api.client("analyst")?;
+        return kpi::export(&client, id, &arguments.kpi, arguments.options.output.as_deref()).await;
+    }
     let client = arguments.api.client("auditor")?;
     let cancel = CancellationToken::new();
     cancel_on_signal(&cancel)?;

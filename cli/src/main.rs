@@ -15,6 +15,7 @@ mod export;
 mod ingest;
 mod keys;
 mod ledger;
+mod plan;
 mod progress;
 mod roles;
 mod signals;
@@ -44,8 +45,10 @@ enum Command {
     Project(roles::project::ProjectArguments),
     /// Send interactions from NDJSON or CSV files through the API, resumable
     Ingest(ingest::IngestArguments),
-    /// Write events as NDJSON
+    /// Write events as NDJSON, or a KPI's series as CSV, Parquet or JSON
     Export(export::ExportArguments),
+    /// Check a scaling plan for contradictions, and adopt it
+    Plan(plan::PlanArguments),
     /// Make, list and revoke API keys
     Keys(keys::KeysArguments),
 }
@@ -61,6 +64,7 @@ async fn main() -> ExitCode {
         Command::Project(arguments) => Box::pin(roles::project::run(arguments)).await,
         Command::Ingest(arguments) => Box::pin(ingest::run(arguments)).await,
         Command::Export(arguments) => Box::pin(export::run(arguments)).await,
+        Command::Plan(arguments) => Box::pin(plan::run(arguments)).await,
         Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
     };
     match result {

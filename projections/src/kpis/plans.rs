@@ -30,6 +30,8 @@ struct Adoption {
 #[derive(Debug, Clone, Copy)]
 pub struct InForce<'a> {
     pub plan: &'a Plan,
+    /// The company's month 1; none: it has not begun.
+    pub first_month: Option<NaiveDate>,
     /// Which month of the company the period ends in; 0 before its first.
     pub month: u32,
 }
@@ -67,6 +69,7 @@ impl Plans {
         let last_day = at.date_naive() - Days::new(1);
         InForce {
             plan: adoption.map_or(&self.carried, |adoption| &adoption.plan),
+            first_month,
             month: first_month.map_or(0, |first| month_number(first, last_day)),
         }
     }

@@ -6,12 +6,15 @@ use chrono::{Days, NaiveDate};
 use domain::TenantId;
 use domain::interaction::{Actor, Kind};
 use domain::north_star::{DEFINITION_1, Definition};
-use domain::plan::{Plan, month_number};
+use domain::period::midnight;
+use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::error::Error;
+use crate::kpis::plans::{InForce, Plans};
+use crate::kpis::query::Known;
 use domain::Grain;
 
 /// What is asked for. Time is an argument: `today` says which period is not over yet.
@@ -61,7 +64,7 @@ pub struct Period {
     pub users: u64,
     /// The period is not over.
     pub partial: bool,
-    /// Active interactions that the plan's stage has in mind for this month; months only.
+    /// Active interactions that the plan's stage has in mind for this month or quarter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,9 +89,9 @@ impl Period {
         }
     }
 
-    fn hold_against(&mut self, plan: &Plan, first_month: NaiveDate) {
-        let number = month_number(first_month, self.start);
-        self.target = (number > 0).then(|| plan.stage_in_month(number)).flatten().map(|stage| stage.interactions_per_month);
+    fn hold_against(&mut self, grain: Grain, in_force: InForce<'_>) {
+        let target = in_force.plan.target("active_capsule_interactions", "all", grain, in_force.month);
+        self.target = target.and_then(|target| target.to_u64());
         self.status = self.target.map(|target| match (self.active >= target, self.partial) {
             (true, _) => Status::Reached,
             (false, true) => Status::InProgress,
@@ -112,12 +115,11 @@ pub async fn series(pool: &PgPool, tenant: &TenantId, query: &SeriesQuery) -> Re
     } else {
         add_counted_distincts(pool, tenant, query, (from, to), &mut periods).await?;
     }
-    let plan = Plan::carried();
+    let plans = Plans::load(&mut *pool.acquire().await?, "read", tenant).await?;
+    let known = query.as_of.map_or(Known::Now, |day| Known::Before(midnight(day + Days::new(1))));
     for period in periods.values_mut() {
         period.partial = query.grain.next(period.start) > today;
-        if let (Grain::Month, Some(first_month)) = (query.grain, first_month) {
-            period.hold_against(&plan, first_month);
-        }
+        period.hold_against(query.grain, plans.in_force(midnight(query.grain.next(period.start)), known));
     }
     Ok(periods.into_values().collect())
 }

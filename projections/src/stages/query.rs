@@ -1,13 +1,16 @@
 //! The company's standing against its plan.
 
-use chrono::{Months, NaiveDate};
+use chrono::{Days, Months, NaiveDate};
 use domain::TenantId;
 use domain::north_star::DEFINITION_1;
+use domain::period::midnight;
 use domain::plan::{Outlook, Plan, growth, month_number, outlook};
 use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::error::Error;
+use crate::kpis::plans::Plans;
+use crate::kpis::query::Known;
 use crate::north_star::{self, Period, SeriesQuery};
 use domain::Grain;
 
@@ -82,12 +85,13 @@ impl Limit {
 }
 
 /// How the company stands on the day `today`.
-pub async fn standing(pool: &PgPool, tenant: &TenantId, plan: &Plan, today: NaiveDate) -> Result<Standing, Error> {
+pub async fn standing(pool: &PgPool, tenant: &TenantId, today: NaiveDate) -> Result<Standing, Error> {
     let last = Grain::Month.start(today) - Months::new(1);
     let query = SeriesQuery { grain: Grain::Month, from: None, to: Some(last), as_of: None, definition: &DEFINITION_1, today };
-    let first = north_star::first_month(pool, tenant).await?;
+    let plans = Plans::load(&mut *pool.acquire().await?, "read", tenant).await?;
+    let in_force = plans.in_force(midnight(today + Days::new(1)), Known::Now);
     let months = north_star::series(pool, tenant, &query).await?;
-    Ok(stand(plan, first, last, &months))
+    Ok(stand(in_force.plan, in_force.first_month, last, &months))
 }
 
 fn stand(plan: &Plan, first: Option<NaiveDate>, last: NaiveDate, months: &[Period]) -> Standing {

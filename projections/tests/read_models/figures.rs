@@ -3,7 +3,6 @@
 use chrono::{Days, NaiveDate, NaiveTime};
 use domain::Grain;
 use domain::north_star::DEFINITION_1;
-use domain::plan::Plan;
 use domain::{CapsuleId, TenantId};
 use projections::north_star::{SeriesQuery, Status, series};
 use projections::{Generation, capsules, interactions, stages};
@@ -127,7 +126,7 @@ fn a_month_is_held_against_its_stages_target() {
         assert!(closed.iter().all(|month| (month.status, month.partial) == (Some(Status::Below), false)));
         // The company's first month is its first with an interaction.
         let first = months.first().unwrap();
-        let standing = stages::standing(&pool, &demo, &Plan::carried(), day("2026-10-15")).await.unwrap();
+        let standing = stages::standing(&pool, &demo, day("2026-10-15")).await.unwrap();
         assert_eq!(standing.first_month.as_deref(), Some(first.period.as_str()));
         assert_eq!((standing.last_complete_month.as_str(), standing.planned_stage), ("2026-09", Some(1)));
         let september = &closed.last().unwrap();
