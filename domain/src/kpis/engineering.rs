@@ -1,5 +1,98 @@
-//! engineering.
+//! Engineering: how often and how fast changes reach production, and how well they do there.
 
-use super::Kpi;
+use super::{Better, DAY_UP, Kpi, KpiFunction, Unit, WEEK_UP, Window};
 
-pub(super) const KPIS: &[Kpi] = &[];
+const INCIDENTS: &[&str] = &["IncidentOpened", "IncidentAttributed", "IncidentResolved"];
+
+pub(super) const KPIS: &[Kpi] = &[
+    Kpi {
+        id: "deployment_frequency",
+        function: KpiFunction::Engineering,
+        name: "Deployment frequency",
+        formula: "Deployments to production that succeeded. Per elapsed day beside it.",
+        numerator: "deployments to production that succeeded",
+        denominator: None,
+        n: "deployments to production that succeeded",
+        unit: Unit::Count,
+        better: Better::Higher,
+        grains: DAY_UP,
+        window: Window::Period,
+        dimensions: &[],
+        has_total: true,
+        definition: 1,
+        facts: &["DeploymentFinished"],
+    },
+    Kpi {
+        id: "lead_time_for_changes",
+        function: KpiFunction::Engineering,
+        name: "Lead time for changes",
+        formula: "Median time from the commit of a change to the end of the first successful deployment that brought it to \
+                  production. A change counts once, when it was first deployed. The mean beside it.",
+        numerator: "hours from commit to production, summed",
+        denominator: Some("changes first brought to production"),
+        n: "changes first brought to production",
+        unit: Unit::Hours,
+        better: Better::Lower,
+        grains: WEEK_UP,
+        window: Window::Period,
+        dimensions: &[],
+        has_total: true,
+        definition: 1,
+        facts: &["DeploymentFinished"],
+    },
+    Kpi {
+        id: "mttr",
+        function: KpiFunction::Engineering,
+        name: "Time to restore",
+        formula: "Median time from opening to resolving, of the incidents resolved. The mean beside it. Those caused by a \
+                  deployment, by the latest attribution, give the failed-deployment recovery time (cause:deployment).",
+        numerator: "hours from opening to resolving, summed",
+        denominator: Some("incidents resolved"),
+        n: "incidents resolved",
+        unit: Unit::Hours,
+        better: Better::Lower,
+        grains: WEEK_UP,
+        window: Window::Period,
+        dimensions: &["cause", "severity"],
+        has_total: true,
+        definition: 1,
+        facts: INCIDENTS,
+    },
+    Kpi {
+        id: "change_failure_rate",
+        function: KpiFunction::Engineering,
+        name: "Change failure rate",
+        formula: "Successful deployments to production that caused an incident, by its latest attribution, or were rolled back, \
+                  divided by all of them, by the day they finished. A deployment counts once, however much it broke and \
+                  whenever that came out.",
+        numerator: "deployments to production that caused an incident or were rolled back",
+        denominator: Some("deployments to production that succeeded"),
+        n: "deployments to production that succeeded",
+        unit: Unit::Ratio,
+        better: Better::Lower,
+        grains: WEEK_UP,
+        window: Window::Cohort,
+        dimensions: &[],
+        has_total: true,
+        definition: 1,
+        facts: &["DeploymentFinished", "DeploymentRolledBack", "IncidentOpened", "IncidentAttributed"],
+    },
+    Kpi {
+        id: "deployment_rework_rate",
+        function: KpiFunction::Engineering,
+        name: "Deployment rework rate",
+        formula: "Unplanned deployments to production that were made because of an incident, divided by all deployments to \
+                  production. Only those that succeeded.",
+        numerator: "deployments to production made because of an incident",
+        denominator: Some("deployments to production that succeeded"),
+        n: "deployments to production that succeeded",
+        unit: Unit::Ratio,
+        better: Better::Lower,
+        grains: WEEK_UP,
+        window: Window::Period,
+        dimensions: &[],
+        has_total: true,
+        definition: 1,
+        facts: &["DeploymentFinished"],
+    },
+];

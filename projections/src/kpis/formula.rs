@@ -10,7 +10,9 @@ use domain::kpis::Kpi;
 /// What more than one formula needs, by the name that stands for it in braces.
 const SHARED: &[(&str, &str)] = &[
     ("{active_interactions}", include_str!("formulas/shared/active_interactions.sql")),
+    ("{causes}", include_str!("formulas/shared/causes.sql")),
     ("{deals}", include_str!("formulas/shared/deals.sql")),
+    ("{deployments}", include_str!("formulas/shared/deployments.sql")),
     ("{slo}", include_str!("formulas/shared/slo.sql")),
 ];
 
@@ -28,8 +30,16 @@ formulas!(
     "sales_cycle_length",
     "win_rate",
     // engineering
+    "change_failure_rate",
+    "deployment_frequency",
+    "deployment_rework_rate",
+    "lead_time_for_changes",
+    "mttr",
     // marketing
     "brand_awareness",
+    "cost_per_lead",
+    "marketing_sourced_revenue",
+    "mql_to_sql_conversion",
     // customer success
     "nps",
     // finance
