@@ -4,7 +4,7 @@ SELECT
     NULL::numeric AS denominator,
     count(*) AS n,
     count(*) AS value,
-    jsonb_build_object('per_day', round(count(*) / (extract(epoch FROM p.at - p.starts)::numeric / 86400), 6)) AS parts
+    jsonb_build_object('per_day', round(count(*) / (nullif(extract(epoch FROM p.at - p.starts), 0)::numeric / 86400), 6)) AS parts
 FROM ({deployments}) AS deployments
 WHERE finished_at >= p.starts
 -- Zero once there was any deployment to production, no data before.
