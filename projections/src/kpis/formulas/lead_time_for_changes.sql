@@ -7,10 +7,11 @@ WITH brought AS (
 ),
 -- However long ago: a change is not new because a later deployment brings it again.
 brought_before AS (
-    SELECT DISTINCT change.id
+    SELECT DISTINCT brought.id
     FROM ({deployments}) AS deployments
-    CROSS JOIN LATERAL jsonb_to_recordset(changes) AS change (id text)
-    WHERE finished_at < p.starts
+    CROSS JOIN LATERAL jsonb_array_elements(changes) AS change
+    JOIN brought ON brought.id = change ->> 'id'
+    WHERE deployments.finished_at < p.starts
 ),
 timed AS (
     SELECT extract(epoch FROM finished_at - committed_at)::numeric / 3600 AS hours
