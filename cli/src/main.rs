@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod analysts;
 mod client;
 mod config;
 mod connection;
@@ -49,6 +50,8 @@ enum Command {
     Export(export::ExportArguments),
     /// Check a scaling plan for contradictions, and adopt it
     Plan(plan::PlanArguments),
+    /// Make logins to PostgreSQL for those who query the read models with SQL
+    Analysts(analysts::AnalystsArguments),
     /// Make, list and revoke API keys
     Keys(keys::KeysArguments),
 }
@@ -65,6 +68,7 @@ async fn main() -> ExitCode {
         Command::Ingest(arguments) => Box::pin(ingest::run(arguments)).await,
         Command::Export(arguments) => Box::pin(export::run(arguments)).await,
         Command::Plan(arguments) => Box::pin(plan::run(arguments)).await,
+        Command::Analysts(arguments) => Box::pin(analysts::run(arguments)).await,
         Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
     };
     match result {

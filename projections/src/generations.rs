@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection as _, Executor, PgConnection, PgPool, Row};
 use tokio::time::Instant;
 
+use crate::analysts;
 use crate::error::Error;
 use crate::facts::columns;
 use crate::kpis;
@@ -288,6 +289,7 @@ async fn create(connection: &mut PgConnection, status: GenerationStatus) -> Resu
     .await?;
     (&mut *connection).execute(format!("CREATE SCHEMA {}", generation.schema).as_str()).await?;
     in_schema(connection, &generation, &tables()).await?;
+    analysts::secure(connection, &generation.schema).await?;
     Ok(generation)
 }
 
@@ -307,14 +309,17 @@ async fn in_schema(connection: &mut PgConnection, generation: &Generation, state
 /// All that readers see: the views over a generation, and those of the KPIs over them.
 async fn show_all(connection: &mut PgConnection, generation: &Generation) -> Result<(), Error> {
     show(connection, generation, "read").await?;
-    kpis::views::show(connection).await
+    kpis::views::show(connection).await?;
+    analysts::grant_views(connection).await
 }
 
 /// Makes the views over a generation in the schema `views`. Replacing keeps grants, and what others built on the views.
 pub(crate) async fn show(connection: &mut PgConnection, generation: &Generation, views: &str) -> Result<(), Error> {
-    for (_, view) in all_views() {
+    for (name, view) in all_views() {
         let statements = view.replace("{generation}", &generation.schema).replace("{views}", views);
-        (&mut *connection).execute(statements.as_str()).await?;
+        // Whoever reads the view is who the tables' row security asks about.
+        let invoked = format!("{statements}\nALTER VIEW {views}.{name} SET (security_invoker = true)");
+        (&mut *connection).execute(invoked.as_str()).await?;
     }
     Ok(())
 }

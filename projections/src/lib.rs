@@ -10,6 +10,7 @@
 //!   that the fold is added to, and the `query` that answers.
 //! * [`generations`] and [`compare`]: building all read models anew beside the live ones, comparing, cutting over.
 
+pub mod analysts;
 pub mod capsules;
 pub mod compare;
 mod counts;

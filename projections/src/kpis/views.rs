@@ -33,8 +33,9 @@ pub(crate) async fn show(connection: &mut PgConnection) -> Result<(), Error> {
 fn create_view(kpi: &Kpi) -> String {
     let id = kpi.id;
     let columns = COLUMNS.map(|(name, _)| name).join(", ");
-    let mut text =
-        format!("CREATE OR REPLACE VIEW kpi.{id} AS SELECT {columns}, parts FROM read.figures WHERE kpi = '{id}';\n");
+    let mut text = format!(
+        "CREATE OR REPLACE VIEW kpi.{id} WITH (security_invoker = true) AS SELECT {columns}, parts FROM read.figures WHERE kpi = '{id}';\n"
+    );
     let comment = |what: &str, comment: &str| format!("COMMENT ON {what} IS '{}';\n", comment.replace('\'', "''"));
     text.push_str(&comment(&format!("VIEW kpi.{id}"), &format!("{}. {}", kpi.name, kpi.formula)));
     for (name, meaning) in COLUMNS {
