@@ -82,7 +82,7 @@ impl Plan {
         }
         let kpis =
             self.targets.iter().map(|target| &target.kpi).chain(self.gate_items.iter().filter_map(|item| item.kpi.as_ref()));
-        if kpis.into_iter().any(|kpi| kpi.as_str() != "arr" && crate::kpis::find(kpi.as_str()).is_none()) {
+        if kpis.into_iter().any(|kpi| crate::kpis::find(kpi.as_str()).is_none()) {
             return Err(("/plan/targets", "and the figures of gate items must be of KPIs that there are"));
         }
         Ok(())

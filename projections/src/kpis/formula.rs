@@ -9,11 +9,17 @@ use domain::kpis::Kpi;
 
 /// What more than one formula needs, by the name that stands for it in braces.
 const SHARED: &[(&str, &str)] = &[
+    ("{acquisition}", include_str!("formulas/shared/acquisition.sql")),
     ("{active_interactions}", include_str!("formulas/shared/active_interactions.sql")),
     ("{causes}", include_str!("formulas/shared/causes.sql")),
     ("{deals}", include_str!("formulas/shared/deals.sql")),
     ("{deployments}", include_str!("formulas/shared/deployments.sql")),
+    ("{recurring_revenue}", include_str!("formulas/shared/recurring_revenue.sql")),
     ("{slo}", include_str!("formulas/shared/slo.sql")),
+    ("{terms_of_any_currency}", include_str!("formulas/shared/terms_of_any_currency.sql")),
+    ("{terms}", include_str!("formulas/shared/terms.sql")),
+    ("{trailing_months}", include_str!("formulas/shared/trailing_months.sql")),
+    ("{unit_economics}", include_str!("formulas/shared/unit_economics.sql")),
 ];
 
 macro_rules! formulas {
@@ -41,9 +47,16 @@ formulas!(
     "marketing_sourced_revenue",
     "mql_to_sql_conversion",
     // customer success
+    "net_revenue_retention",
     "nps",
     // finance
+    "arr",
     "budget_variance",
+    "cac",
+    "cac_payback_months",
+    "ltv",
+    "ltv_to_cac",
+    "mrr",
     // people
     // operations
     "slo_ai_response",
@@ -63,9 +76,9 @@ formulas!(
 /// The formula of a KPI over the views of one schema.
 pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {
     let (_, text) = FORMULAS.iter().find(|(id, _)| *id == kpi.id).expect("a test holds formulas and register together");
-    // A shared part may need another.
+    // A shared part may need another, and that one more.
     let with_shared =
-        (0..2).fold((*text).to_owned(), |text, _| SHARED.iter().fold(text, |text, (name, shared)| text.replace(name, shared)));
+        (0..4).fold((*text).to_owned(), |text, _| SHARED.iter().fold(text, |text, (name, shared)| text.replace(name, shared)));
     with_shared.replace("{read}", schema)
 }
 
