@@ -137,7 +137,7 @@ pub fn find(id: &str) -> Option<&'static Kpi> {
 impl Kpi {
     /// Whether facts that occur after a period may change its figures.
     pub fn looks_ahead(&self) -> bool {
-        self.window == Window::Cohort || ["change_failure_rate", "csat", "mttr"].contains(&self.id)
+        self.window == Window::Cohort || ["change_failure_rate", "csat", "marketing_sourced_revenue", "mttr"].contains(&self.id)
     }
 
     /// The parameters of the definition that holds if none is asked for; nothing where there are none.
