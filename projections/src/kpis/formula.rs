@@ -47,6 +47,7 @@ formulas!(
     "marketing_sourced_revenue",
     "mql_to_sql_conversion",
     // customer success
+    "customer_health_score",
     "net_revenue_retention",
     "nps",
     // finance
@@ -59,6 +60,7 @@ formulas!(
     "mrr",
     // people
     // operations
+    "gate_readiness",
     "slo_ai_response",
     "slo_api_latency",
     "slo_page_load",

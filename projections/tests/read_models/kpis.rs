@@ -206,12 +206,23 @@ fn every_kpi_is_what_its_cases_say_in_whatever_order_its_facts_arrive() {
             wrong.extend(differences(case, &found).into_iter().map(|text| format!("{}: it {}: {text}", kpi.id, case.it)));
             let late = case.facts.lines().any(|line| line.split(' ').next().is_some_and(|times| times.contains('@')));
             let other = ask(&pool, shuffled, kpi, case).await;
+            let (found, other) = (without_events(found), without_events(other));
             if !late && found != other {
                 wrong.push(format!("{}: it {}: out of order it is {other:#?}, not {found:#?}", kpi.id, case.it));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     });
+}
+
+/// In another order an event has another position.
+fn without_events(mut figures: Vec<Figure>) -> Vec<Figure> {
+    for figure in &mut figures {
+        for item in figure.parts["items"].as_array_mut().into_iter().flatten() {
+            item.as_object_mut().map(|item| item.remove("event"));
+        }
+    }
+    figures
 }
 
 async fn ask(pool: &PgPool, tenant_name: &str, kpi: &'static Kpi, case: &Case) -> Vec<Figure> {

@@ -50,6 +50,9 @@ CROSS JOIN LATERAL (
     VALUES ('transition:' || judged.transition), (CASE WHEN judged.transition = next.transition THEN 'all' END)
 ) AS split (segment)
 WHERE segment IS NOT NULL
-  -- No data before the company's first fact of this kind or the plan's first month.
-  AND (EXISTS (SELECT FROM latest) OR (p.plan ->> 'month')::integer > 0)
+  -- No data before a plan was adopted or anything said of an item.
+  AND (
+      EXISTS (SELECT FROM latest)
+      OR EXISTS (SELECT FROM {read}.plan_facts WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at)
+  )
 GROUP BY segment
