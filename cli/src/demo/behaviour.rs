@@ -128,7 +128,7 @@ pub(super) fn details(random: &mut Random, maturity: Maturity, kind: &str) -> De
     // It becomes faster as the company invests in it; the plan asks 2 s for pages, 3 s for answers, 5 s for the AI's.
     match kind {
         "view" => Details {
-            page_load_ms: milliseconds(maturity.shifting(1_350.0, 980.0), 0.45),
+            page_load_ms: milliseconds(maturity.shifting(1_350.0, 960.0), 0.40),
             duration_ms: milliseconds(18_000.0, 1.0),
             ..Details::default()
         },
