@@ -133,10 +133,9 @@ impl<'a> Activity<'a> {
 
     fn join(&mut self, day: NaiveDate, maturity: Maturity) -> usize {
         let number = self.users.len();
-        let mut random = Random::of(self.company.seed(), 3, number as u64);
-        let stays_days = random.log_normal(100.0, 0.9) as u64;
+        let (mut random, stays_days, habits) = newcomer(self.company, number, maturity);
         self.users.push(User {
-            habits: behaviour::habits(&mut random, maturity),
+            habits,
             keenness: random.pick(&[(1.0, 0.10), (0.35, 0.40), (0.10, 0.50)]),
             leaves_on: random.chance(0.35).then(|| day + Days::new(stays_days + 1)),
             favourites: std::array::from_fn(|_| self.shelf.pick(&mut random)),
@@ -266,6 +265,20 @@ impl Shelf {
     fn pick(&self, random: &mut Random) -> usize {
         random.pick(&self.capsules)
     }
+}
+
+/// How long a user would stay and what their habits are, with the rest of their chances.
+fn newcomer(company: &Company, number: usize, maturity: Maturity) -> (Random, u64, Habits) {
+    let mut random = Random::of(company.seed(), 3, number as u64);
+    let stays_days = random.log_normal(100.0, 0.9) as u64;
+    let habits = behaviour::habits(&mut random, maturity);
+    (random, stays_days, habits)
+}
+
+/// Where the user of this number is, who joined on the day.
+pub(super) fn region(company: &Company, number: usize, joined_on: NaiveDate) -> &'static str {
+    let (_, _, habits) = newcomer(company, number, Maturity::at_age(company.age(joined_on)));
+    habits.region.name
 }
 
 fn start_of(day: NaiveDate) -> DateTime<Utc> {

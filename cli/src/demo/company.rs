@@ -97,6 +97,11 @@ impl Company {
         SEED
     }
 
+    /// The share of the plan's capacities that it reaches.
+    pub(super) fn share(&self) -> f64 {
+        self.volume.0
+    }
+
     pub(super) fn days(&self) -> impl Iterator<Item = NaiveDate> + use<> {
         let last = self.until.date_naive();
         self.first_day.iter_days().take_while(move |day| *day <= last)
@@ -119,6 +124,11 @@ impl Company {
         let days = first.iter_days().take_while(|other| other.month() == day.month());
         let (count, weights) = days.fold((0.0, 0.0), |(count, sum), day| (count + 1.0, sum + weekday_weight(day)));
         self.growth.interactions.at(self.age(day)) / count * weekday_weight(day) * count / weights
+    }
+
+    /// Interactions a day around this one, whatever the day of the week.
+    pub(super) fn interactions_a_day(&self, day: NaiveDate) -> f64 {
+        self.growth.interactions.at(self.age(day)) / days_in_month(day)
     }
 
     /// About how many interactions there are in all; exact only to a few percent.
@@ -251,10 +261,10 @@ impl Growth {
 
 /// Through these points (months, figure), growing by the same factor every month between two of them.
 #[derive(Debug, Clone)]
-struct Curve(Vec<(f64, f64)>);
+pub(super) struct Curve(pub(super) Vec<(f64, f64)>);
 
 impl Curve {
-    fn at(&self, months: f64) -> f64 {
+    pub(super) fn at(&self, months: f64) -> f64 {
         let next = self.0.iter().position(|point| months < point.0).unwrap_or(self.0.len()).clamp(1, self.0.len() - 1);
         let ((from, start), (to, end)) = (self.0[next - 1], self.0[next]);
         start * (end / start).powf((months - from) / (to - from))
