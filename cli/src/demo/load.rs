@@ -15,12 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, Sent};
 use super::company::{Company, Volume};
+use super::story::{self, Fact};
 use crate::client::{BatchAnswer, Client, Encoding};
 use crate::progress::{Length, Progress};
 
 const MARKER: &str = "demo";
 const COMPLETE: &str = "demo-complete";
 const BATCH: usize = 4_000;
+/// Fewer at once: of one aggregate each waits for the one before.
+const FACTS_BATCH: usize = 2_000;
 /// Enough to keep a machine of a few cores busy, of which it also runs the servers.
 const CONCURRENCY: usize = 4;
 const VISIBLE_WITHIN: Duration = Duration::from_secs(30);
@@ -36,6 +39,8 @@ pub(crate) struct Loaded {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) capsules: u64,
+    /// Everything but capsules and interactions; some of it may be there from a load that was cut short.
+    pub(crate) facts: u64,
     pub(crate) accepted: u64,
     /// Sent twice on purpose, or there from a load that was cut short.
     pub(crate) duplicates: u64,
@@ -57,6 +62,8 @@ pub(crate) async fn load(
         return Ok(Some(Loaded { company, sent: None }));
     }
     let capsules = create_capsules(client, &company).await.context("the demo's capsules could not be created")?;
+    let facts = send_story(client, &company, &cancel).await.context("the demo's story could not be sent")?;
+    let Some(facts) = facts else { return Ok(None) };
     let sent = send_interactions(client, &company, &cancel).await.context("the demo's interactions could not be sent")?;
     let Some((mut counts, voids)) = sent else { return Ok(None) };
     counts.voided = voids.len() as u64;
@@ -64,7 +71,7 @@ pub(crate) async fn load(
     archive_capsules(client, &company).await.context("the demo's capsules could not be archived")?;
     client.command("capsules", COMPLETE, "create", &json!({ "title": "Demo data is complete" })).await?;
     client.command("capsules", COMPLETE, "publish", &json!({})).await?;
-    (counts.capsules, counts.seconds) = (capsules, started.elapsed().as_secs_f64());
+    (counts.capsules, counts.facts, counts.seconds) = (capsules, facts, started.elapsed().as_secs_f64());
     Ok(Some(Loaded { company, sent: Some(counts) }))
 }
 
@@ -123,6 +130,37 @@ async fn commands(client: &Client, lines: Vec<String>, allowed: &[&str]) -> Resu
 
 fn command_line(collection: &str, id: &str, command: &str, data: serde_json::Value) -> String {
     format!("{}\n", json!({ "collection": collection, "id": id, "command": command, "data": data }))
+}
+
+/// The story, one batch after the other, for its facts build on each other. None if cancelled.
+///
+/// Each has its own idempotency key: what is opened, closed and opened again must not be closed again by a load that goes on.
+async fn send_story(client: &Client, company: &Company, cancel: &CancellationToken) -> Result<Option<u64>> {
+    let facts = tokio::task::spawn_blocking({
+        let company = company.clone();
+        move || story::of(&company)
+    });
+    let facts = facts.await.expect("making the story does not panic");
+    let mut progress = Progress::new("demo story", Length::Things(facts.len() as u64));
+    let mut done = 0;
+    for chunk in facts.chunks(FACTS_BATCH) {
+        if cancel.is_cancelled() {
+            break;
+        }
+        let lines: Vec<String> = (done..).zip(chunk).map(|(number, fact)| fact_line(number, fact)).collect();
+        check(&client.post_commands_ndjson(lines.concat().into()).await?, &[])?;
+        done += chunk.len() as u64;
+        progress.set(done, done);
+    }
+    progress.finish();
+    Ok((!cancel.is_cancelled()).then_some(done))
+}
+
+fn fact_line(number: u64, fact: &Fact) -> String {
+    let Fact { collection, id, command, data, .. } = fact;
+    let key = format!("demo-story-{number}");
+    let line = json!({ "collection": collection, "id": id, "command": command, "data": data, "idempotency_key": key });
+    format!("{line}\n")
 }
 
 /// Whatever is refused here is a fault of ours.
@@ -269,13 +307,41 @@ mod tests {
         let load =
             async |now| load(&client, now, volume, CancellationToken::new()).await.expect("loaded").expect("not cancelled");
         let sent = load(now()).await.sent.expect("sent");
-        assert!(sent.accepted > 10_000 && sent.duplicates > 0 && sent.voided > 20, "{sent:?}");
+        assert!(sent.facts > 10_000 && sent.accepted > 10_000 && sent.duplicates > 0 && sent.voided > 20, "{sent:?}");
 
         let requests = api.requests().len();
         let again = load(now() + chrono::TimeDelta::days(40)).await;
         assert!(again.sent.is_none());
         assert_eq!(again.company.title(), Company::as_of(now(), volume).title());
         assert_eq!(api.requests().len(), requests + 3);
+    }
+
+    #[tokio::test]
+    async fn a_story_cut_short_is_told_again_with_the_same_keys() {
+        let (seen, title, cancel) = (Seen::default(), Arc::<Mutex<Option<String>>>::default(), CancellationToken::new());
+        let cancelling = cancel.clone();
+        let api = FakeApi::answering(move |asked| {
+            if asked.line.contains("/v1/commands ") && asked.lines()[0].get("idempotency_key").is_some() {
+                cancelling.cancel();
+            }
+            answer(asked, &mut seen.lock().expect("no test panics here"), &title)
+        })
+        .await;
+        let client = Client::new(&api.url(), "key").expect("a client");
+        let volume: Volume = "0.005".parse().expect("a volume");
+        assert!(load(&client, now(), volume, cancel).await.expect("stopped").is_none());
+        let later = now() + chrono::TimeDelta::days(40);
+        load(&client, later, volume, CancellationToken::new()).await.expect("loaded").expect("not cancelled");
+        let told: Vec<_> = api
+            .requests()
+            .iter()
+            .filter(|asked| asked.line.contains("/v1/commands "))
+            .flat_map(Asked::lines)
+            .filter_map(|line| Some((line.get("idempotency_key")?.as_str()?.to_owned(), line)))
+            .collect();
+        let lines: std::collections::HashMap<_, _> = told.iter().cloned().collect();
+        assert_eq!(told.len(), lines.len() + FACTS_BATCH);
+        assert!(told.iter().all(|(key, line)| lines[key] == *line));
     }
 
     #[tokio::test]
