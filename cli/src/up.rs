@@ -11,6 +11,7 @@ use devstack::{Devstack, Options};
 use domain::TenantId;
 use event_store::keys::{Authentication, Keys, Role};
 use event_store::{PgPool, Store};
+use indicatif::HumanCount;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -114,8 +115,15 @@ async fn work(arguments: &UpArguments, connection: &Connection, cancel: &Cancell
     let Some(loaded) = demo::load(&client, chrono::Utc::now(), arguments.demo_scale, cancel.clone()).await? else {
         return Ok(());
     };
-    if loaded.sent.is_none() {
-        println!("The demo company is there already.");
+    match loaded.sent {
+        None => println!("The demo company is there already."),
+        Some(sent) => println!(
+            "The demo company is there: {} capsules, {} interactions and {} other facts in {:.0} s.",
+            HumanCount(sent.capsules),
+            HumanCount(sent.accepted),
+            HumanCount(sent.facts),
+            sent.seconds
+        ),
     }
     greet(arguments, connection);
     demo::trickle(&client, &loaded.company, cancel.clone()).await;
