@@ -1,6 +1,7 @@
 //! Operations: capacity, service levels, gates, risks and objectives.
 
-use super::{Better, DAY_UP, Kpi, KpiFunction, MONTH_UP, Unit, Window};
+use super::{Better, DAY_UP, Kpi, KpiFunction, MONTH_UP, Unit, WEEK_UP, Window};
+use crate::period::Grain;
 
 pub(super) const KPIS: &[Kpi] = &[
     Kpi {
@@ -129,5 +130,41 @@ pub(super) const KPIS: &[Kpi] = &[
             "SubscriptionChanged",
             "SubscriptionEnded",
         ],
+    },
+    Kpi {
+        id: "open_risks",
+        function: KpiFunction::Operations,
+        name: "Open risks",
+        formula: "Risks raised and not closed. Beside it their exposure, which is likelihood times impact by the latest grades, \
+                  summed; those of 15 and more; those with a mitigation; and the age of the oldest.",
+        numerator: "open risks",
+        denominator: None,
+        n: "open risks",
+        unit: Unit::Count,
+        better: Better::Lower,
+        grains: WEEK_UP,
+        window: Window::AtEnd,
+        dimensions: &["category"],
+        has_total: true,
+        definition: 1,
+        facts: &["RiskRaised", "RiskReassessed", "RiskMitigated", "RiskClosed"],
+    },
+    Kpi {
+        id: "okr_progress",
+        function: KpiFunction::Operations,
+        name: "OKR progress",
+        formula: "Mean progress of the quarter's objectives. An objective's is the mean of its key results by weight, a key \
+                  result's the way it went from its start to its target, 0 to 1; one not measured yet is at 0.",
+        numerator: "progress of objectives, summed",
+        denominator: Some("objectives of the quarter"),
+        n: "key results",
+        unit: Unit::Ratio,
+        better: Better::Higher,
+        grains: &[Grain::Quarter, Grain::Month],
+        window: Window::AtEnd,
+        dimensions: &["function", "objective"],
+        has_total: true,
+        definition: 1,
+        facts: &["ObjectiveSet", "KeyResultMeasured"],
     },
 ];

@@ -14,6 +14,7 @@ const SHARED: &[(&str, &str)] = &[
     ("{causes}", include_str!("formulas/shared/causes.sql")),
     ("{deals}", include_str!("formulas/shared/deals.sql")),
     ("{deployments}", include_str!("formulas/shared/deployments.sql")),
+    ("{employments}", include_str!("formulas/shared/employments.sql")),
     ("{recurring_revenue}", include_str!("formulas/shared/recurring_revenue.sql")),
     ("{slo}", include_str!("formulas/shared/slo.sql")),
     ("{terms_of_any_currency}", include_str!("formulas/shared/terms_of_any_currency.sql")),
@@ -59,8 +60,13 @@ formulas!(
     "ltv_to_cac",
     "mrr",
     // people
+    "headcount_vs_plan",
+    "leadership_pipeline",
+    "process_maturity",
     // operations
     "gate_readiness",
+    "okr_progress",
+    "open_risks",
     "slo_ai_response",
     "slo_api_latency",
     "slo_page_load",
@@ -95,5 +101,17 @@ mod tests {
         let formulas: BTreeSet<&str> = FORMULAS.iter().map(|(id, _)| *id).collect();
         let kpis: BTreeSet<&str> = domain::kpis::register().map(|kpi| kpi.id).collect();
         assert_eq!(formulas, kpis);
+    }
+
+    #[test]
+    fn the_formulas_about_people_list_every_function_and_every_level_from_the_lowest() {
+        let hired = domain::AggregateType::Employment.events().into_iter().find(|event| event.name == "HireMade").unwrap();
+        let schema = (hired.schema)().to_value();
+        for (id, name) in [("headcount_vs_plan", "Function"), ("leadership_pipeline", "Level")] {
+            let names = schema["$defs"][name]["enum"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+            let listed = format!("ARRAY['{}']", names.collect::<Vec<_>>().join("', '"));
+            let (_, text) = FORMULAS.iter().find(|(known, _)| *known == id).unwrap();
+            assert!(text.contains(&listed), "{id} lists {listed}");
+        }
     }
 }
