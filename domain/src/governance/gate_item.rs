@@ -9,6 +9,7 @@ use crate::facts::facts;
 use crate::ids::Reference;
 use crate::recorded::EventRef;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// Which two phases the gate lies between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -42,50 +43,54 @@ facts! {
     }
 }
 
-/// How it was last met.
+/// Which gate it belongs to, and whether it was met when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub enum GateItem {
-    #[default]
-    Unknown,
-    Met(GateItemMet),
-    Reopened(GateItemMet),
+pub struct GateItem {
+    of: Option<Transition>,
+    standings: Timeline<Standing>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Standing {
+    Met(Reference, Option<EventRef>),
+    Reopened,
 }
 
 impl GateItem {
     pub fn decide(&self, command: GateItemCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<GateItemEvent>, Rejection> {
         use GateItemCommand::{Meet, Reopen};
-        match (self, command) {
-            (Self::Unknown, Reopen(_)) => Err(Rejection::Unknown { what: "gate_item" }),
-            (Self::Met(_), Reopen(_)) => Ok(vec![GateItemReopened { occurred_at: at }.into()]),
-            (Self::Reopened(_), Reopen(_)) => Ok(vec![]),
-            (Self::Met(known) | Self::Reopened(known), Meet(command)) if command.transition != known.transition => {
+        match (self.of, command) {
+            (None, Reopen(_)) => Err(Rejection::Unknown { what: "gate_item" }),
+            (Some(transition), Meet(command)) if command.transition != transition => {
                 Err(Rejection::Exists { what: "gate_item" })
             }
-            (Self::Met(known), Meet(command)) if met(&command, known.occurred_at) == *known => Ok(vec![]),
-            // A reopened item is met again at a later time only: the same time is the same meeting, sent twice.
-            (Self::Reopened(known), Meet(command))
-                if command.occurred_at.is_some_and(|at| at <= known.occurred_at)
-                    && met(&command, known.occurred_at) == *known =>
-            {
-                Ok(vec![])
+            (_, Meet(MeetGateItem { transition, evidence, relied_on, occurred_at })) => {
+                if !self.standings.is_news(occurred_at, at, &Standing::Met(evidence.clone(), relied_on)) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![GateItemMet { transition, evidence, relied_on, occurred_at: at }.into()])
             }
-            (_, Meet(command)) => Ok(vec![met(&command, at).into()]),
+            (Some(_), Reopen(ReopenGateItem { occurred_at })) => {
+                if !self.standings.is_news(occurred_at, at, &Standing::Reopened) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![GateItemReopened { occurred_at: at }.into()])
+            }
         }
     }
 
     #[must_use]
     pub fn evolve(self, event: &GateItemEvent) -> Self {
-        match (self, event) {
-            (_, GateItemEvent::GateItemMet(met)) => Self::Met(met.clone()),
-            (Self::Met(known), GateItemEvent::GateItemReopened(_)) => Self::Reopened(known),
-            (state, GateItemEvent::GateItemReopened(_)) => state,
+        match event {
+            GateItemEvent::GateItemMet(met) => Self {
+                of: Some(met.transition),
+                standings: self.standings.with(met.occurred_at, Standing::Met(met.evidence.clone(), met.relied_on)),
+            },
+            GateItemEvent::GateItemReopened(reopened) => {
+                Self { standings: self.standings.with(reopened.occurred_at, Standing::Reopened), ..self }
+            }
         }
     }
-}
-
-fn met(command: &MeetGateItem, at: DateTime<Utc>) -> GateItemMet {
-    let MeetGateItem { transition, evidence, relied_on, .. } = command.clone();
-    GateItemMet { transition, evidence, relied_on, occurred_at: at }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::collections::Context;
 use crate::facts::facts;
 use crate::ids::PersonId;
 use crate::rejection::Rejection;
+use crate::timeline::Timeline;
 
 /// How soon a successor could take over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -45,13 +46,16 @@ facts! {
     }
 }
 
-/// The last that was named.
+/// Who was named when, and when nobody was.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub enum Succession {
-    #[default]
-    Unknown,
-    Named(SuccessorNamed),
-    Withdrawn(SuccessorNamed),
+pub struct Succession(Timeline<Option<Naming>>);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Naming {
+    level: Level,
+    function: Function,
+    successor: PersonId,
+    readiness: Readiness,
 }
 
 impl Succession {
@@ -62,35 +66,30 @@ impl Succession {
         _: &Context,
     ) -> Result<Vec<SuccessionEvent>, Rejection> {
         use SuccessionCommand::{Name, Withdraw};
-        match (self, command) {
-            (Self::Unknown, Withdraw(_)) => Err(Rejection::Unknown { what: "succession" }),
-            (Self::Named(_), Withdraw(_)) => Ok(vec![SuccessorWithdrawn { occurred_at: at }.into()]),
-            (Self::Withdrawn(_), Withdraw(_)) => Ok(vec![]),
-            (Self::Named(known), Name(command)) if named(&command, known.occurred_at) == *known => Ok(vec![]),
-            // Who was withdrawn is named again at a later time only: the same time is the same naming, sent twice.
-            (Self::Withdrawn(known), Name(command))
-                if command.occurred_at.is_some_and(|at| at <= known.occurred_at)
-                    && named(&command, known.occurred_at) == *known =>
-            {
-                Ok(vec![])
+        match command {
+            Name(NameSuccessor { level, function, successor, readiness, occurred_at }) => {
+                let naming = Naming { level, function, successor: successor.clone(), readiness };
+                if !self.0.is_news(occurred_at, at, &Some(naming)) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![SuccessorNamed { level, function, successor, readiness, occurred_at: at }.into()])
             }
-            (_, Name(command)) => Ok(vec![named(&command, at).into()]),
+            Withdraw(_) if self.0.is_empty() => Err(Rejection::Unknown { what: "succession" }),
+            Withdraw(WithdrawSuccessor { occurred_at }) if !self.0.is_news(occurred_at, at, &None) => Ok(vec![]),
+            Withdraw(_) => Ok(vec![SuccessorWithdrawn { occurred_at: at }.into()]),
         }
     }
 
     #[must_use]
     pub fn evolve(self, event: &SuccessionEvent) -> Self {
-        match (self, event) {
-            (_, SuccessionEvent::SuccessorNamed(named)) => Self::Named(named.clone()),
-            (Self::Named(known), SuccessionEvent::SuccessorWithdrawn(_)) => Self::Withdrawn(known),
-            (state, SuccessionEvent::SuccessorWithdrawn(_)) => state,
+        match event {
+            SuccessionEvent::SuccessorNamed(named) => {
+                let SuccessorNamed { level, function, successor, readiness, occurred_at } = named.clone();
+                Self(self.0.with(occurred_at, Some(Naming { level, function, successor, readiness })))
+            }
+            SuccessionEvent::SuccessorWithdrawn(withdrawn) => Self(self.0.with(withdrawn.occurred_at, None)),
         }
     }
-}
-
-fn named(command: &NameSuccessor, at: DateTime<Utc>) -> SuccessorNamed {
-    let NameSuccessor { level, function, successor, readiness, .. } = command.clone();
-    SuccessorNamed { level, function, successor, readiness, occurred_at: at }
 }
 
 #[cfg(test)]
