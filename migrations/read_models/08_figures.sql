@@ -12,9 +12,11 @@ CREATE TABLE pending_figures (
     kpi      text COLLATE "C" NOT NULL,
     from_day date NOT NULL,
     to_day   date NOT NULL,
+    notes    bigint NOT NULL DEFAULT 1,
     CONSTRAINT pending_figures_pkey PRIMARY KEY (tenant, kpi)
 );
 COMMENT ON TABLE pending_figures IS 'Days whose changes a KPI''s figures do not show yet.';
+COMMENT ON COLUMN pending_figures.notes IS 'How often something was noted: what comes while figures are made stays pending.';
 
 CREATE TABLE first_facts (
     tenant    text COLLATE "C" NOT NULL,

@@ -8,7 +8,7 @@ use domain::Partition;
 use event_log::consumer::{Consumer, Settings, Starts};
 use event_store::PgPool;
 use futures::future::BoxFuture;
-use projections::kpis::refresher::{Pace, Refresher};
+use projections::kpis::refresher::{Lane, Pace, Refresher};
 use projections::{BoxError, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced};
 use tokio_util::sync::CancellationToken;
 
@@ -44,10 +44,13 @@ pub(crate) async fn start(
     let log = Log::start(ledger, &pool, &generation)?;
     // Figures are made as long as facts are: no longer, and to the end.
     let refreshing = cancel.child_token();
-    let refresher = tokio::spawn(Refresher::new(pool.clone(), Pace::default()).run(refreshing.clone()));
+    let lanes = [Lane::Quick, Lane::Slow]
+        .map(|lane| tokio::spawn(Refresher::new(pool.clone(), Pace::default(), lane).run(refreshing.clone())));
     let stopped = Runner::run(pool, generation, log, settings, cancel).await;
     refreshing.cancel();
-    refresher.await.context("the refresher ended badly")?;
+    for lane in lanes {
+        lane.await.context("the refresher ended badly")?;
+    }
     stopped.context("the projector stopped")?;
     Ok(())
 }

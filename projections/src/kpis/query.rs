@@ -7,7 +7,7 @@ use domain::{Grain, TenantId};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{Connection as _, Executor, PgConnection, Row};
 
 use super::formula::formula;
 use super::plans::{InForce, Plans};
@@ -69,6 +69,9 @@ pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Que
     let in_force: Vec<InForce<'_>> =
         ends.iter().map(|end| question.plans.in_force(*end.min(&question.now), question.known)).collect();
     let needs_plan = statement.contains("p.plan");
+    let mut transaction = connection.begin().await?;
+    // How much is known by a moment is guessed far too low, and a nested loop over what was guessed to be one row never ends.
+    (&mut *transaction).execute("SET LOCAL enable_nestloop = off").await?;
     let rows = sqlx::query(&statement)
         .bind(question.tenant.as_str())
         .bind(question.periods)
@@ -79,8 +82,9 @@ pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Que
         .bind(in_force.iter().map(|in_force| in_force.plan.currency.as_str().to_owned()).collect::<Vec<_>>())
         .bind(question.definition)
         .bind(in_force.iter().map(|in_force| needs_plan.then(|| in_force.for_formulas())).collect::<Vec<_>>())
-        .fetch_all(connection)
+        .fetch_all(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     rows.iter().map(figure).collect()
 }
 

@@ -1,8 +1,9 @@
 //! Keeps figures up to the facts: takes what has changed, works out which periods' figures that may change, and makes
 //! those anew by the formulas.
 //!
-//! One refresher leads; it holds an advisory lock. A figure lags behind the facts by about a second, or by so much that making
-//! figures takes a fifth of one core's time; a KPI that is dear to make waits longer than one that is cheap.
+//! One refresher leads in each lane; it holds an advisory lock. A figure lags behind the facts by about a second, or by so much
+//! that making figures takes a tenth of one core's time; a KPI that is dear to make waits longer than one that is cheap, in a
+//! lane of its own, so that the others do not wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { pause: Duration::from_secs(1), rest: 4, rest_of_kpi: 20 }
+        Self { pause: Duration::from_secs(1), rest: 9, rest_of_kpi: 20 }
     }
 }
 
@@ -44,11 +45,42 @@ impl Pace {
     pub const AT_ONCE: Self = Self { pause: Duration::ZERO, rest: 0, rest_of_kpi: 0 };
 }
 
+/// Which KPIs a refresher makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    All,
+    /// Those that are made in moments. This lane also notes what has changed.
+    Quick,
+    /// Those that look at every user's or account's history.
+    Slow,
+}
+
+impl Lane {
+    const SLOW: [&str; 2] = ["customer_health_score", "time_to_value"];
+
+    fn makes(self, kpi: &Kpi) -> bool {
+        match self {
+            Self::All => true,
+            Self::Quick => !Self::SLOW.contains(&kpi.id),
+            Self::Slow => Self::SLOW.contains(&kpi.id),
+        }
+    }
+
+    /// Held by the refresher that leads in the lane; whoever makes all holds that of the quick one.
+    fn lock(self) -> i64 {
+        match self {
+            Self::All | Self::Quick => 0x6361_7073_6669_6775,
+            Self::Slow => 0x6361_7073_736c_6f77,
+        }
+    }
+}
+
 /// Makes the live generation's figures until cancelled.
 #[derive(Debug)]
 pub struct Refresher {
     pool: PgPool,
     pace: Pace,
+    lane: Lane,
     /// What it has seen of which generation.
     seen: Option<Seen>,
     /// When each KPI may be made again.
@@ -61,9 +93,6 @@ struct Seen {
     today: NaiveDate,
 }
 
-/// The lock that the leading refresher holds.
-const REFRESHER_LOCK: i64 = 0x6361_7073_6669_6775;
-
 /// Before any fact.
 const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day");
 
@@ -71,8 +100,8 @@ const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day")
 const YEARS_MAX: u32 = 10;
 
 impl Refresher {
-    pub fn new(pool: PgPool, pace: Pace) -> Self {
-        Self { pool, pace, seen: None, rests: BTreeMap::new() }
+    pub fn new(pool: PgPool, pace: Pace, lane: Lane) -> Self {
+        Self { pool, pace, lane, seen: None, rests: BTreeMap::new() }
     }
 
     /// Runs until cancelled. What fails is said, and tried again.
@@ -106,7 +135,7 @@ impl Refresher {
         // A connection of its own: the lock is the session's, and goes with it whatever happens.
         let mut connection = self.pool.acquire().await?.detach();
         let leads: bool =
-            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(REFRESHER_LOCK).fetch_one(&mut connection).await?;
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(self.lane.lock()).fetch_one(&mut connection).await?;
         if leads {
             let generation = Generation::live(&self.pool).await?;
             self.bring_up(&mut connection, &generation, "read").await?;
@@ -122,7 +151,7 @@ impl Refresher {
         let views = format!("{}_views", generation.schema);
         (&mut *transaction).execute(format!("CREATE SCHEMA {views}").as_str()).await?;
         show(&mut transaction, generation, &views).await?;
-        Self::new(pool.clone(), Pace::AT_ONCE).bring_up(&mut transaction, generation, &views).await?;
+        Self::new(pool.clone(), Pace::AT_ONCE, Lane::All).bring_up(&mut transaction, generation, &views).await?;
         (&mut *transaction).execute(format!("DROP SCHEMA {views} CASCADE").as_str()).await?;
         transaction.commit().await?;
         connection.close().await?;
@@ -135,15 +164,12 @@ impl Refresher {
         let set = format!("SET search_path = {}", generation.schema);
         connection.execute(set.as_str()).await?;
         let seen = Seen { generation: generation.number, today: now.date_naive() };
-        let firsts = note_changes(connection, seen.today).await?;
-        if self.seen.is_none_or(|before| before.generation != seen.generation) {
-            note_formulas(connection, &firsts, seen.today).await?;
-        }
-        if self.seen != Some(seen) {
-            note_days(connection, &firsts, seen.today).await?;
-        }
+        let firsts = match self.lane {
+            Lane::Slow => Firsts::load(connection).await?,
+            Lane::All | Lane::Quick => self.note(connection, seen).await?,
+        };
         let mut terms: BTreeMap<TenantId, Terms> = BTreeMap::new();
-        for pending in pending(connection).await? {
+        for pending in pending(connection).await?.into_iter().filter(|pending| self.lane.makes(pending.kpi)) {
             let rest = (pending.tenant.as_str().to_owned(), pending.kpi.id);
             let started = Instant::now();
             if self.rests.get(&rest).is_some_and(|until| *until > started) {
@@ -161,6 +187,20 @@ impl Refresher {
     }
 }
 
+impl Refresher {
+    /// Notes which KPIs are to be made anew, and why: facts, formulas, or that a day has passed.
+    async fn note(&self, connection: &mut PgConnection, seen: Seen) -> Result<Firsts, Error> {
+        let firsts = note_changes(connection, seen.today).await?;
+        if self.seen.is_none_or(|before| before.generation != seen.generation) {
+            note_formulas(connection, &firsts, seen.today).await?;
+        }
+        if self.seen != Some(seen) {
+            note_days(connection, &firsts, seen.today).await?;
+        }
+        Ok(firsts)
+    }
+}
+
 /// A KPI of a tenant, some of whose days have changed.
 #[derive(Debug)]
 struct Pending {
@@ -168,10 +208,13 @@ struct Pending {
     kpi: &'static Kpi,
     from_day: NaiveDate,
     to_day: NaiveDate,
+    /// How often something had been noted when this was read.
+    notes: i64,
 }
 
 impl Pending {
-    /// Makes the figures of every period that the changes may concern, and takes the note away, in one transaction.
+    /// Makes the figures of every period that the changes may concern, and takes the note away, in one transaction; what is noted
+    /// meanwhile stays.
     async fn make(
         &self,
         connection: &mut PgConnection,
@@ -192,13 +235,14 @@ impl Pending {
             }
         }
         sqlx::query(
-            "WITH made AS (DELETE FROM pending_figures WHERE tenant = $1 AND kpi = $2)
+            "WITH made AS (DELETE FROM pending_figures WHERE tenant = $1 AND kpi = $2 AND notes = $4)
              INSERT INTO figure_times (tenant, kpi, computed_at) VALUES ($1, $2, $3)
              ON CONFLICT ON CONSTRAINT figure_times_pkey DO UPDATE SET computed_at = excluded.computed_at",
         )
         .bind(self.tenant.as_str())
         .bind(self.kpi.id)
         .bind(now)
+        .bind(self.notes)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -376,7 +420,8 @@ async fn note(
         "INSERT INTO pending_figures AS kept (tenant, kpi, from_day, to_day)
          SELECT tenant, kpi, $3, $4 FROM unnest($1::text[], $2::text[]) AS asked (tenant, kpi)
          ON CONFLICT ON CONSTRAINT pending_figures_pkey DO UPDATE
-             SET from_day = least(kept.from_day, excluded.from_day), to_day = greatest(kept.to_day, excluded.to_day)",
+             SET from_day = least(kept.from_day, excluded.from_day), to_day = greatest(kept.to_day, excluded.to_day),
+                 notes = kept.notes + 1",
     )
     .bind(rows.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, kpi)| *kpi).collect::<Vec<_>>())
@@ -388,14 +433,20 @@ async fn note(
 }
 
 async fn pending(connection: &mut PgConnection) -> Result<Vec<Pending>, Error> {
-    let rows = sqlx::query("SELECT tenant, kpi, from_day, to_day FROM pending_figures ORDER BY tenant, kpi")
+    let rows = sqlx::query("SELECT tenant, kpi, from_day, to_day, notes FROM pending_figures ORDER BY tenant, kpi")
         .fetch_all(connection)
         .await?;
     let mut pending = Vec::with_capacity(rows.len());
     for row in &rows {
         let tenant = TenantId::parse(row.try_get::<String, _>("tenant")?).expect("a tenant's name was one when it was stored");
         let Some(kpi) = kpis::find(row.try_get("kpi")?) else { continue };
-        pending.push(Pending { tenant, kpi, from_day: row.try_get("from_day")?, to_day: row.try_get("to_day")? });
+        pending.push(Pending {
+            tenant,
+            kpi,
+            from_day: row.try_get("from_day")?,
+            to_day: row.try_get("to_day")?,
+            notes: row.try_get("notes")?,
+        });
     }
     Ok(pending)
 }

@@ -15,7 +15,7 @@ use domain::{AggregateType, Capsule, Command, Context, Grain, Pseudonym, Rejecti
 use projections::kpis::evaluate::{Evaluation, Terms};
 use projections::kpis::plans::Plans;
 use projections::kpis::query::{Figure, Known, Question, figures};
-use projections::kpis::refresher::{Pace, Refresher};
+use projections::kpis::refresher::{Lane, Pace, Refresher};
 use projections::kpis::series::{Segments, SeriesQuery, series};
 use projections::kpis::shown::Shown;
 use projections::{Generation, compare};
@@ -317,7 +317,7 @@ fn figures_that_are_kept_are_those_that_the_formulas_give_whatever_came_in_betwe
     }
     with_database(async |pool| {
         let live = Generation::live(&pool).await.unwrap();
-        let mut refresher = Refresher::new(pool.clone(), Pace::AT_ONCE);
+        let mut refresher = Refresher::new(pool.clone(), Pace::AT_ONCE, Lane::All);
         // A part of the facts, then more, then all: each time what was made before must follow.
         for part in [3, 2, 1] {
             let mut events = recorder.ledger.events.clone();
