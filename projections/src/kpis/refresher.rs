@@ -1,9 +1,9 @@
 //! Keeps figures up to the facts: takes what has changed, works out which periods' figures that may change, and makes
 //! those anew by the formulas.
 //!
-//! One refresher leads in each lane; it holds an advisory lock. A figure lags behind the facts by about a second, or by so much
-//! that making figures takes a tenth of one core's time; a KPI that is dear to make waits longer than one that is cheap, in a
-//! lane of its own, so that the others do not wait for it.
+//! One refresher leads in each lane; it holds an advisory lock. A figure lags behind the facts by about a second; one
+//! that is dear to make, by thirty times as long as that took, so that it takes a thirtieth of one core's time. Those that take
+//! longest have a lane of their own, so that the others do not wait for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { pause: Duration::from_secs(1), rest: 9, rest_of_kpi: 20 }
+        Self { pause: Duration::from_secs(1), rest: 1, rest_of_kpi: 30 }
     }
 }
 
@@ -93,6 +93,9 @@ struct Seen {
     today: NaiveDate,
 }
 
+/// After the longest work too, it looks again so soon.
+const REST_MAX: Duration = Duration::from_secs(5);
+
 /// Before any fact.
 const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day");
 
@@ -114,7 +117,7 @@ impl Refresher {
                     if std::mem::take(&mut failing) {
                         info!("Figures are made again");
                     }
-                    started.elapsed() * self.pace.rest
+                    (started.elapsed() * self.pace.rest).min(REST_MAX)
                 }
                 Err(source) => {
                     if !std::mem::replace(&mut failing, true) {
