@@ -4,6 +4,7 @@ pub(crate) mod changes;
 pub mod definitions;
 pub mod evaluate;
 pub(crate) mod formula;
+mod notes;
 pub mod plans;
 pub mod query;
 pub mod refresher;

@@ -67,10 +67,7 @@ formulas!(
     "gate_readiness",
     "okr_progress",
     "open_risks",
-    "slo_ai_response",
     "slo_api_latency",
-    "slo_page_load",
-    "slo_response",
     "slo_uptime",
     "stage_capacity",
     // product
@@ -81,9 +78,19 @@ formulas!(
     "user_engagement_score",
 );
 
+/// KPIs with one formula for all, over one of an interaction's measures each.
+const OF_MEASURES: &[(&str, &str)] =
+    &[("slo_ai_response", "ai_response_ms"), ("slo_page_load", "page_load_ms"), ("slo_response", "response_ms")];
+
 /// The formula of a KPI over the views of one schema.
 pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {
-    let (_, text) = FORMULAS.iter().find(|(id, _)| *id == kpi.id).expect("a test holds formulas and register together");
+    let text = match OF_MEASURES.iter().find(|(id, _)| *id == kpi.id) {
+        Some((id, measure)) => include_str!("formulas/slo_interactions.sql").replace("{id}", id).replace("{measure}", measure),
+        None => {
+            let (_, text) = FORMULAS.iter().find(|(id, _)| *id == kpi.id).expect("a test holds formulas and register together");
+            (*text).to_owned()
+        }
+    };
     // A shared part may need another, and that one more.
     let with_shared =
         (0..4).fold((*text).to_owned(), |text, _| SHARED.iter().fold(text, |text, (name, shared)| text.replace(name, shared)));
@@ -98,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_kpi_has_its_formula_and_every_formula_its_kpi() {
-        let formulas: BTreeSet<&str> = FORMULAS.iter().map(|(id, _)| *id).collect();
+        let formulas: BTreeSet<&str> = FORMULAS.iter().chain(OF_MEASURES).map(|(id, _)| *id).collect();
         let kpis: BTreeSet<&str> = domain::kpis::register().map(|kpi| kpi.id).collect();
         assert_eq!(formulas, kpis);
     }
