@@ -80,6 +80,8 @@ pub struct Refresher {
     pool: PgPool,
     pace: Pace,
     lane: Lane,
+    /// Its own, with the lane's lock: it leads as long as it has one.
+    leading: Option<PgConnection>,
     /// What it has seen of which generation.
     seen: Option<Seen>,
     /// When each KPI may be made again.
@@ -92,6 +94,9 @@ struct Seen {
     today: NaiveDate,
 }
 
+/// How often one that does not lead looks whether it can.
+const FOLLOWER_PAUSE: Duration = Duration::from_secs(5);
+
 /// After the longest work too, it looks again so soon.
 const REST_MAX: Duration = Duration::from_secs(5);
 
@@ -100,7 +105,7 @@ const YEARS_MAX: u32 = 10;
 
 impl Refresher {
     pub fn new(pool: PgPool, pace: Pace, lane: Lane) -> Self {
-        Self { pool, pace, lane, seen: None, rests: BTreeMap::new() }
+        Self { pool, pace, lane, leading: None, seen: None, rests: BTreeMap::new() }
     }
 
     /// Runs until cancelled. What fails is said, and tried again.
@@ -108,14 +113,18 @@ impl Refresher {
         let mut failing = false;
         while !cancel.is_cancelled() {
             let started = Instant::now();
-            let rest = match self.refresh().await {
-                Ok(_) => {
+            // What is under way is left where it is: nothing half-made is committed.
+            let Some(refreshed) = cancel.run_until_cancelled(self.refresh()).await else { return };
+            let rest = match refreshed {
+                Ok(false) => FOLLOWER_PAUSE,
+                Ok(true) => {
                     if std::mem::take(&mut failing) {
                         info!("Figures are made again");
                     }
                     (started.elapsed() * self.pace.rest).min(REST_MAX)
                 }
                 Err(source) => {
+                    self.leading = None;
                     if !std::mem::replace(&mut failing, true) {
                         error!(error = &source as &dyn std::error::Error, "Figures could not be made; trying again");
                     }
@@ -131,16 +140,27 @@ impl Refresher {
 
     /// Brings figures up to the facts once, if no other process does; true if it was done here.
     pub async fn refresh(&mut self) -> Result<bool, Error> {
+        let Some(mut connection) = self.lead().await? else { return Ok(false) };
+        let generation = Generation::live(&self.pool).await?;
+        self.bring_up(&mut connection, &generation, "read").await?;
+        self.leading = Some(connection);
+        Ok(true)
+    }
+
+    /// The connection that holds the lane's lock; none: another process holds it.
+    async fn lead(&mut self) -> Result<Option<PgConnection>, Error> {
+        if let Some(connection) = self.leading.take() {
+            return Ok(Some(connection));
+        }
         // A connection of its own: the lock is the session's, and goes with it whatever happens.
         let mut connection = self.pool.acquire().await?.detach();
         let leads: bool =
             sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(self.lane.lock()).fetch_one(&mut connection).await?;
         if leads {
-            let generation = Generation::live(&self.pool).await?;
-            self.bring_up(&mut connection, &generation, "read").await?;
+            return Ok(Some(connection));
         }
         connection.close().await?;
-        Ok(leads)
+        Ok(None)
     }
 
     /// Makes all figures of a generation that is being built.
