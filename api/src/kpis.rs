@@ -7,9 +7,9 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::Grain;
 use domain::kpis::{Better, Kpi, KpiFunction, Unit, find, register};
 use domain::plan::Contradiction;
+use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
 use projections::kpis::series::{Series, is_due, series};
 use projections::kpis::shown::{Shown, Status};
@@ -23,12 +23,12 @@ use utoipa_axum::routes;
 
 use self::parameters::{Asked, KpiParameters, KpisParameters};
 use crate::auth::{Caller, Read};
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, cursor};
 use crate::problem::{NOT_FOUND, NOT_YET_VISIBLE, Problem, ProblemDocument};
 use crate::progression::Freshness;
 use crate::reading::read;
 use crate::state::{Api, Shared};
-use crate::table::{Column, Form, Table};
+use crate::table::{Form, Rows, Table};
 
 pub(crate) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
@@ -141,6 +141,8 @@ pub(crate) struct FigureAnswer {
 pub(crate) struct SeriesAnswer {
     /// Oldest first; a period without data has no figure
     data: Vec<FigureAnswer>,
+    /// `cursor` of the next page; none: this is the last
+    next: Option<String>,
     kpi: KpiAnswer,
     #[schema(value_type = String)]
     grain: Grain,
@@ -159,7 +161,7 @@ pub(crate) struct SeriesAnswer {
 }
 
 impl FigureAnswer {
-    fn of(grain: Grain, shown: Shown) -> Self {
+    pub(crate) fn of(grain: Grain, shown: Shown) -> Self {
         let Shown { figure, target, status, plan_version, is_partial, restated_from, .. } = shown;
         Self {
             period: grain.name(figure.period),
@@ -205,26 +207,24 @@ impl KpiAnswer {
 
 /// The series as a table; what stands beside a figure is JSON.
 fn table(kpi: &Kpi, grain: Grain, figures: &[Shown]) -> Table {
-    let text = |of: &dyn Fn(&Shown) -> String| Column::Text(figures.iter().map(|shown| Some(of(shown))).collect());
-    let number = |of: &dyn Fn(&Shown) -> Option<Decimal>| Column::Number(figures.iter().map(of).collect());
-    let whole = |of: &dyn Fn(&Shown) -> i64| Column::Whole(figures.iter().map(of).collect());
+    let rows = Rows(figures);
     Table::new([
-        ("kpi", text(&|_| kpi.id.to_owned())),
-        ("grain", text(&|_| grain.as_str().to_owned())),
-        ("period", text(&|shown| grain.name(shown.figure.period))),
-        ("period_start", Column::Day(figures.iter().map(|shown| shown.figure.period).collect())),
-        ("segment", text(&|shown| shown.figure.segment.clone())),
-        ("numerator", number(&|shown| shown.figure.numerator)),
-        ("denominator", number(&|shown| shown.figure.denominator)),
-        ("n", whole(&|shown| shown.figure.n)),
-        ("value", number(&|shown| shown.figure.value)),
-        ("target", number(&|shown| shown.target)),
-        ("status", text(&|shown| shown.status.as_str().to_owned())),
-        ("definition", whole(&|shown| shown.definition.into())),
-        ("plan_version", whole(&|shown| shown.plan_version.into())),
-        ("partial", Column::Truth(figures.iter().map(|shown| shown.is_partial).collect())),
-        ("restated_from", number(&|shown| shown.restated_from)),
-        ("parts", text(&|shown| shown.figure.parts.to_string())),
+        ("kpi", rows.text(|_| Some(kpi.id))),
+        ("grain", rows.text(|_| Some(grain.as_str()))),
+        ("period", rows.text(|shown| Some(grain.name(shown.figure.period)))),
+        ("period_start", rows.day(|shown| shown.figure.period)),
+        ("segment", rows.text(|shown| Some(&shown.figure.segment))),
+        ("numerator", rows.number(|shown| shown.figure.numerator)),
+        ("denominator", rows.number(|shown| shown.figure.denominator)),
+        ("n", rows.whole(|shown| shown.figure.n)),
+        ("value", rows.number(|shown| shown.figure.value)),
+        ("target", rows.number(|shown| shown.target)),
+        ("status", rows.text(|shown| Some(shown.status.as_str()))),
+        ("definition", rows.whole(|shown| shown.definition.into())),
+        ("plan_version", rows.whole(|shown| shown.plan_version.into())),
+        ("partial", rows.truth(|shown| shown.is_partial)),
+        ("restated_from", rows.number(|shown| shown.restated_from)),
+        ("parts", rows.text(|shown| Some(shown.figure.parts.to_string()))),
     ])
 }
 
@@ -272,7 +272,8 @@ async fn terms(api: &Api, caller: &Caller<Read>) -> Result<Terms, projections::E
 /// A KPI's series
 ///
 /// Each figure with its numerator and denominator, the number of facts it rests on, its target by the plan in force at that
-/// time, and what it was when its period closed. Answers JSON; `text/csv` and `application/vnd.apache.parquet` by `Accept`.
+/// time, and what it was when its period closed. Answers JSON; `text/csv` and `application/vnd.apache.parquet` by `Accept`, with
+/// the next page's `cursor` in header `Ledger-Next` where a `limit` was given.
 #[utoipa::path(
     get, path = "/v1/kpis/{id}", tag = "Figures", params(("id" = String, Path), KpiParameters),
     responses(
@@ -292,10 +293,10 @@ async fn show(
     let kpi = find(&id).ok_or_else(|| Problem::new(&NOT_FOUND, format!("there is no KPI {id:?}; /v1/kpis lists them")))?;
     let form = Form::asked_for(&headers)?;
     let now = Utc::now();
-    let asked = Asked::parse(kpi, &parameters, now)?;
+    let asked = Asked::parse(kpi, &parameters, form, now)?;
     let ask = async {
         if parameters.after.is_some() {
-            wait_until_made(&api, &caller, kpi).await?;
+            wait_until_made(&api, caller.tenant(), &[kpi]).await?;
         }
         let found = series(&api.read_pool, caller.tenant(), kpi, &asked.query).await?;
         let found = found.ok_or_else(|| unknown_definition(asked.query.definition))?;
@@ -303,12 +304,15 @@ async fn show(
     };
     let ((series, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
     let grain = asked.query.grain;
+    let last = series.figures.last().filter(|_| series.has_more);
+    let next = last.map(|shown| cursor(shown.figure.period, &shown.figure.segment));
     if form != Form::Json {
-        return table(kpi, grain, &series.figures).answer(form, kpi.id);
+        return table(kpi, grain, &series.figures).page(form, kpi.id, next.as_deref(), parameters.limit.is_some());
     }
-    let Series { figures, definition, computed_at, is_due } = series;
+    let Series { figures, definition, computed_at, is_due, .. } = series;
     Ok(Json(SeriesAnswer {
         data: figures.into_iter().map(|shown| FigureAnswer::of(grain, shown)).collect(),
+        next,
         kpi: KpiAnswer::of(kpi, &terms),
         grain,
         definition,
@@ -326,10 +330,12 @@ fn unknown_definition(asked: Option<u16>) -> Problem {
 }
 
 /// Facts come first, figures right after them: a read that waits for a write waits for both.
-async fn wait_until_made(api: &Api, caller: &Caller<Read>, kpi: &Kpi) -> Result<(), Problem> {
+pub(crate) async fn wait_until_made(api: &Api, tenant: &TenantId, kpis: &[&Kpi]) -> Result<(), Problem> {
     let made = async {
-        while is_due(&api.read_pool, caller.tenant(), kpi).await? {
-            tokio::time::sleep(crate::settings::FIGURES_LOOK_EACH).await;
+        for kpi in kpis {
+            while is_due(&api.read_pool, tenant, kpi).await? {
+                tokio::time::sleep(crate::settings::FIGURES_LOOK_EACH).await;
+            }
         }
         Ok::<_, Problem>(())
     };

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{Months, NaiveDate};
 use serde::de::DeserializeOwned;
 
@@ -34,14 +36,33 @@ pub(crate) fn parsed<T: FromStr<Err: Display>>(name: &str, given: Option<&str>) 
 }
 
 /// How many items a page may hold: `default` where nothing is asked, never more than `max`.
-pub(crate) fn limit(given: Option<&str>, default: u16, max: u16) -> Result<u16, Problem> {
+pub(crate) fn limit<N>(given: Option<&str>, default: N, max: N) -> Result<N, Problem>
+where
+    N: FromStr + PartialOrd + Display + From<u8>,
+{
     match given {
         None => Ok(default),
         Some(text) => match text.parse() {
-            Ok(limit) if (1..=max).contains(&limit) => Ok(limit),
+            Ok(limit) if limit >= N::from(1) && limit <= max => Ok(limit),
             _ => Err(Problem::parameter("limit", format!("is {text:?}, not a number from 1 to {max}"))),
         },
     }
+}
+
+/// A place between two items of a list, opaque to clients: what they are ordered by, and an id.
+pub(crate) fn cursor(order: impl Display, id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{order}.{id}"))
+}
+
+/// What [`cursor`] wrote.
+pub(crate) fn place<T: FromStr>(given: Option<&str>) -> Result<Option<(T, String)>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    let read = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(given).ok()?).ok()?;
+        let (order, id) = text.split_once('.')?;
+        Some((order.parse().ok()?, id.to_owned()))
+    };
+    read().ok_or_else(|| Problem::parameter("cursor", "is not the next of a page")).map(Some)
 }
 
 /// A month or day, and which of the two it is.
@@ -115,11 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_is_read_back_whatever_the_id_holds() {
+        let written = cursor(-3, "a.b ü");
+        assert_eq!(place::<i64>(Some(&written)).expect("a place"), Some((-3, "a.b ü".to_owned())));
+        assert_eq!(place::<i64>(None).expect("nothing"), None);
+        for wrong in ["", "x", "!", "YWI"] {
+            assert!(place::<i64>(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_limit_has_a_limit() {
-        assert_eq!(limit(None, 100, 1_000).expect("default"), 100);
-        assert_eq!(limit(Some("1000"), 100, 1_000).expect("the most"), 1_000);
+        assert_eq!(limit(None, 100_u16, 1_000).expect("default"), 100);
+        assert_eq!(limit(Some("1000"), 100_u16, 1_000).expect("the most"), 1_000);
         for wrong in ["0", "1001", "-1", "many"] {
-            assert!(limit(Some(wrong), 100, 1_000).is_err(), "{wrong}");
+            assert!(limit(Some(wrong), 100_u16, 1_000).is_err(), "{wrong}");
         }
     }
 }

@@ -58,9 +58,38 @@ pub(crate) enum Column {
     Day(Vec<NaiveDate>),
 }
 
+/// Rows, from which columns are taken.
+#[derive(Debug)]
+pub(crate) struct Rows<'a, R>(pub(crate) &'a [R]);
+
+impl<'a, R> Rows<'a, R> {
+    pub(crate) fn text<T: Into<String>>(&self, of: impl Fn(&'a R) -> Option<T>) -> Column {
+        Column::Text(self.0.iter().map(|row| of(row).map(Into::into)).collect())
+    }
+
+    pub(crate) fn number(&self, of: impl Fn(&R) -> Option<Decimal>) -> Column {
+        Column::Number(self.0.iter().map(of).collect())
+    }
+
+    pub(crate) fn whole(&self, of: impl Fn(&R) -> i64) -> Column {
+        Column::Whole(self.0.iter().map(of).collect())
+    }
+
+    pub(crate) fn truth(&self, of: impl Fn(&R) -> bool) -> Column {
+        Column::Truth(self.0.iter().map(of).collect())
+    }
+
+    pub(crate) fn day(&self, of: impl Fn(&R) -> NaiveDate) -> Column {
+        Column::Day(self.0.iter().map(of).collect())
+    }
+}
+
 /// Named columns of the same length.
 #[derive(Debug)]
 pub(crate) struct Table(Vec<(&'static str, Column)>);
+
+/// No more rows are answered as one table.
+pub(crate) const ROWS_MAX: u32 = 100_000;
 
 /// Digits after the point of a decimal in Parquet; figures are rounded to as many.
 const SCALE: u32 = 6;
@@ -75,6 +104,20 @@ impl Table {
 
     fn rows(&self) -> usize {
         self.0.first().map_or(0, |(_, column)| column.len())
+    }
+
+    /// As a page of rows, or all of them: what does not fit is never left out unless a page was asked for.
+    pub(crate) fn page(&self, form: Form, name: &str, next: Option<&str>, is_page: bool) -> Result<Response, Problem> {
+        let Some(next) = next else { return self.answer(form, name) };
+        if !is_page {
+            let detail =
+                format!("asks for more than {ROWS_MAX} rows; ask for fewer periods or one segment, or for pages by limit");
+            return Err(Problem::parameter("from", detail));
+        }
+        let mut response = self.answer(form, name)?;
+        let next = HeaderValue::from_str(next).expect("a cursor is letters, digits and dashes");
+        response.headers_mut().insert("ledger-next", next);
+        Ok(response)
     }
 
     /// As a file of that name.

@@ -3,15 +3,18 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::Grain;
 use domain::kpis::Kpi;
-use projections::kpis::series::{Segments, SeriesQuery};
+use projections::kpis::series::{Place, Segments, SeriesQuery};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::parameters::{day, parsed, period};
+use crate::parameters::{day, limit, parsed, period, place};
 use crate::problem::Problem;
+use crate::table::{Form, ROWS_MAX};
 
 const PERIODS_DEFAULT: u32 = 24;
 const PERIODS_MAX: i64 = 1_500;
+const PAGE_DEFAULT: u32 = 1_000;
+const PAGE_MAX: u32 = 10_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -37,6 +40,10 @@ pub(super) struct KpiParameters {
     pub(super) as_of: Option<String>,
     /// Version of the KPI's definition; default: the one in force
     pub(super) definition: Option<String>,
+    /// `next` of the page before
+    pub(super) cursor: Option<String>,
+    /// Figures a page, at most 10000; default 1000. Of CSV and Parquet at most and by default 100000
+    pub(super) limit: Option<String>,
     /// A write's token: waits until its figures are in
     pub(super) after: Option<String>,
 }
@@ -48,7 +55,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn parse(kpi: &Kpi, parameters: &KpiParameters, now: DateTime<Utc>) -> Result<Self, Problem> {
+    pub(super) fn parse(kpi: &Kpi, parameters: &KpiParameters, form: Form, now: DateTime<Utc>) -> Result<Self, Problem> {
         let grain = grain(kpi, parameters.grain.as_deref())?;
         let as_of = day("as_of", parameters.as_of.as_deref())?;
         let today = now.date_naive();
@@ -65,7 +72,10 @@ impl Asked {
         check_length(grain, first, last)?;
         let segments = segments(kpi, parameters.segment.as_deref())?;
         let definition = parsed::<u16>("definition", parameters.definition.as_deref())?;
-        Ok(Self { query: SeriesQuery { grain, from: first, to: last, segments, as_of, definition, now } })
+        let after = place(parameters.cursor.as_deref())?.map(|(period, segment)| Place { period, segment });
+        let (default, max) = if form == Form::Json { (PAGE_DEFAULT, PAGE_MAX) } else { (ROWS_MAX, ROWS_MAX) };
+        let limit = Some(limit(parameters.limit.as_deref(), default, max)?);
+        Ok(Self { query: SeriesQuery { grain, from: first, to: last, segments, as_of, definition, after, limit, now } })
     }
 }
 
@@ -116,7 +126,7 @@ mod tests {
         let uri = format!("/v1/kpis/{id}?{query}").parse().expect("an address");
         let axum::extract::Query(parameters) = axum::extract::Query::try_from_uri(&uri).expect("known parameters");
         let now = "2026-10-15T12:00:00Z".parse().expect("a time");
-        Asked::parse(domain::kpis::find(id).expect("a KPI"), &parameters, now)
+        Asked::parse(domain::kpis::find(id).expect("a KPI"), &parameters, Form::Json, now)
     }
 
     fn date(text: &str) -> NaiveDate {
@@ -139,6 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn a_page_goes_on_after_the_figure_that_ended_the_one_before() {
+        let query = asked("win_rate", "limit=5").expect("a page").query;
+        assert_eq!((query.after, query.limit), (None, Some(5)));
+        let next = crate::parameters::cursor(date("2026-10-01"), "team:a.b");
+        let query = asked("win_rate", &format!("cursor={next}")).expect("a page").query;
+        let place = Place { period: date("2026-10-01"), segment: "team:a.b".to_owned() };
+        assert_eq!((query.after, query.limit), (Some(place), Some(1_000)));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (query, field) in [
             ("grain=day", "/grain"),
@@ -150,6 +170,9 @@ mod tests {
             ("from=1970-01&grain=week", "/from"),
             ("definition=x", "/definition"),
             ("as_of=2026-10-16", "/as_of"),
+            ("cursor=2026-10-01", "/cursor"),
+            ("limit=0", "/limit"),
+            ("limit=10001", "/limit"),
         ] {
             let problem = asked("win_rate", query).expect_err(query);
             assert_eq!((problem.kind.code, problem.field.as_deref()), ("invalid_parameter", Some(field)), "{query}");

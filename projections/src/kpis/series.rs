@@ -25,12 +25,25 @@ pub struct SeriesQuery {
     pub as_of: Option<NaiveDate>,
     /// Version of the definition; default: the one adopted last.
     pub definition: Option<u16>,
+    /// Figures that come after this one.
+    pub after: Option<Place>,
+    /// At most so many figures; default: all.
+    pub limit: Option<u32>,
     pub now: DateTime<Utc>,
+}
+
+/// A figure's place in a series: its period's first day, and its segment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub period: NaiveDate,
+    pub segment: String,
 }
 
 /// Which segments are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segments {
+    /// The figure over all, and every segment.
+    All,
     /// The figure over all; of a KPI that has none, every segment.
     Total,
     /// Every segment of a dimension.
@@ -44,6 +57,8 @@ pub enum Segments {
 pub struct Series {
     /// In order of period and segment; a period without data has no figure.
     pub figures: Vec<Shown>,
+    /// There are more than were asked for.
+    pub has_more: bool,
     pub definition: u16,
     /// When the figures were made; none: for this question.
     pub computed_at: Option<DateTime<Utc>>,
@@ -54,6 +69,7 @@ pub struct Series {
 impl Segments {
     fn holds(&self, kpi: &Kpi, segment: &str) -> bool {
         match self {
+            Self::All => true,
             Self::Total => !kpi.has_total || segment == "all",
             Self::Of(dimension) => segment.split_once(':').is_some_and(|(of, _)| of == dimension),
             Self::One(one) => segment == one,
@@ -63,27 +79,51 @@ impl Segments {
 
 /// None: there is no such version of the definition.
 pub async fn series(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi, query: &SeriesQuery) -> Result<Option<Series>, Error> {
-    let mut connection = pool.acquire().await?;
-    let terms = Terms::load(&mut connection, "read", tenant).await?;
+    let terms = Terms::load(&mut *pool.acquire().await?, "read", tenant).await?;
+    series_by(pool, tenant, &terms, kpi, query).await
+}
+
+/// By terms that are loaded already.
+pub(crate) async fn series_by(
+    pool: &PgPool,
+    tenant: &TenantId,
+    terms: &Terms,
+    kpi: &'static Kpi,
+    query: &SeriesQuery,
+) -> Result<Option<Series>, Error> {
     let (latest, asked) = (terms.definitions.of(kpi, None), terms.definitions.of(kpi, query.definition));
     let (Some((latest, _)), Some((definition, _))) = (latest, asked) else { return Ok(None) };
     if query.as_of.is_none() && definition == latest {
-        drop(connection);
         return kept(pool, tenant, kpi, query, definition).await.map(Some);
     }
     let known_before = query.as_of.map(|day| midnight(day + Days::new(1)));
     let now = known_before.map_or(query.now, |moment| moment.min(query.now));
     let known = known_before.map_or(Known::Now, Known::Before);
-    let evaluation = Evaluation { schema: "read", tenant, kpi, terms: &terms, definition: query.definition, now, known };
+    let evaluation = Evaluation { schema: "read", tenant, kpi, terms, definition: query.definition, now, known };
     let last_moment = (now - chrono::TimeDelta::microseconds(1)).date_naive();
     let periods: Vec<NaiveDate> = query.grain.between(query.from, query.to.min(last_moment)).collect();
-    let mut figures = evaluation.over(&mut connection, query.grain, &periods).await?;
+    let mut figures = evaluation.over(&mut *pool.acquire().await?, query.grain, &periods).await?;
     figures.retain(|shown| query.segments.holds(kpi, &shown.figure.segment));
-    Ok(Some(Series { figures, definition, computed_at: None, is_due: false }))
+    if let Some(after) = &query.after {
+        figures.retain(|shown| (shown.figure.period, &shown.figure.segment) > (after.period, &after.segment));
+    }
+    let has_more = query.cut(&mut figures);
+    Ok(Some(Series { figures, has_more, definition, computed_at: None, is_due: false }))
+}
+
+impl SeriesQuery {
+    /// Takes away what is more than was asked for; whether there was any.
+    fn cut(&self, figures: &mut Vec<Shown>) -> bool {
+        let limit = self.limit.map_or(usize::MAX, |limit| limit as usize);
+        let has_more = figures.len() > limit;
+        figures.truncate(limit);
+        has_more
+    }
 }
 
 async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, definition: u16) -> Result<Series, Error> {
     let (segment, dimension) = match &query.segments {
+        Segments::All => (None, None),
         Segments::Total => (kpi.has_total.then(|| "all".to_owned()), None),
         Segments::Of(dimension) => (None, Some(format!("{dimension}:"))),
         Segments::One(segment) => (Some(segment.clone()), None),
@@ -97,6 +137,9 @@ async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, 
         .bind(i32::from(definition))
         .bind(segment)
         .bind(dimension)
+        .bind(query.after.as_ref().map(|after| after.period))
+        .bind(query.after.as_ref().map(|after| after.segment.as_str()))
+        .bind(query.limit.map(|limit| i64::from(limit) + 1))
         .fetch_all(pool)
         .await?;
     let time = sqlx::query(include_str!("series_time.sql"))
@@ -105,12 +148,9 @@ async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, 
         .bind(facts(kpi))
         .fetch_one(pool)
         .await?;
-    Ok(Series {
-        figures: rows.iter().map(shown).collect::<Result<_, _>>()?,
-        definition,
-        computed_at: time.try_get("computed_at")?,
-        is_due: time.try_get("is_due")?,
-    })
+    let mut figures = rows.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+    let has_more = query.cut(&mut figures);
+    Ok(Series { figures, has_more, definition, computed_at: time.try_get("computed_at")?, is_due: time.try_get("is_due")? })
 }
 
 /// The kinds of aggregates that a KPI's figures follow from; the plan and definitions with them.
