@@ -85,9 +85,18 @@ impl Plan {
         if kpis.into_iter().any(|kpi| crate::kpis::find(kpi.as_str()).is_none()) {
             return Err(("/plan/targets", "and the figures of gate items must be of KPIs that there are"));
         }
+        if self.gate_items.iter().any(|item| item.kpi.as_ref().is_some_and(|kpi| !GATE_KPIS.contains(&kpi.as_str()))) {
+            return Err(("/plan/gate_items", "can be met by the figures arr and mrr, or by evidence"));
+        }
+        if self.gate_items.iter().any(|item| item.kpi.is_some() != item.at_least.is_some()) {
+            return Err(("/plan/gate_items", "must name both a figure and what it is to be at least, or neither"));
+        }
         Ok(())
     }
 }
+
+/// What the ledger can tell of a gate's item by itself.
+const GATE_KPIS: [&str; 2] = ["arr", "mrr"];
 
 #[cfg(test)]
 mod tests {
@@ -131,6 +140,18 @@ mod tests {
         gap.stages[1].months.0 = 8;
         let detail = "must follow each other month by month, from month 1";
         given(vec![]).when(adopt(gap)).then_expect_error(Rejection::Invalid { field: "/plan/stages", detail });
+        let by_figure = |kpi: &str, at_least: Option<&str>| {
+            let mut plan = Plan::carried();
+            plan.gate_items[0].kpi = Some(crate::Label::parse(kpi).unwrap());
+            plan.gate_items[0].at_least = at_least.map(|value| value.parse().unwrap());
+            plan
+        };
+        let detail = "can be met by the figures arr and mrr, or by evidence";
+        let error = Rejection::Invalid { field: "/plan/gate_items", detail };
+        given(vec![]).when(adopt(by_figure("win_rate", Some("1")))).then_expect_error(error);
+        let detail = "must name both a figure and what it is to be at least, or neither";
+        let error = Rejection::Invalid { field: "/plan/gate_items", detail };
+        given(vec![]).when(adopt(by_figure("mrr", None))).then_expect_error(error);
         let mut unknown = Plan::carried();
         unknown.targets[0].kpi = crate::Label::parse("happiness").unwrap();
         let detail = "and the figures of gate items must be of KPIs that there are";

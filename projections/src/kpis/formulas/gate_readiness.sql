@@ -11,9 +11,10 @@ latest AS (
     ORDER BY gate_item_id, occurred_at DESC, sequence DESC
 ),
 figures AS (
-    SELECT 'arr' AS kpi, 12 * sum(monthly) AS value
-    FROM ({terms}) AS terms
-    WHERE NOT is_trial AND begins < p.at AND ends >= p.at
+    SELECT kpi, times * sum(monthly) AS value
+    FROM ({terms}) AS terms CROSS JOIN (VALUES ('mrr', 1), ('arr', 12)) AS told (kpi, times)
+    WHERE pays AND begins < p.at AND ends >= p.at
+    GROUP BY kpi, times
 ),
 judged AS (
     SELECT transition, items.id, title,
