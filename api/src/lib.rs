@@ -32,6 +32,7 @@ mod parameters;
 mod problem;
 mod progression;
 mod reading;
+mod reports;
 mod schemas;
 mod server;
 mod settings;
@@ -61,6 +62,7 @@ pub(crate) fn resources() -> OpenApiRouter<Shared> {
         .merge(north_star::router())
         .merge(stages::router())
         .merge(kpis::router())
+        .merge(reports::router())
         .merge(stream::router())
         .merge(capsules::router())
         .merge(events::router())

@@ -181,15 +181,15 @@ impl Client {
         self.get(url).await
     }
 
-    /// `GET /v1/kpis/{id}` in the form of this media type, as it comes.
-    pub(crate) async fn kpi(&self, id: &str, query: &[(&str, &str)], media: &'static str) -> Result<Bytes, Error> {
-        let mut url = self.url(&["v1", "kpis", id]);
+    /// A KPI's series or a report in the form of this media type, as it comes.
+    pub(crate) async fn figures(&self, path: &[String], query: &[(&str, &str)], media: &'static str) -> Result<Bytes, Error> {
+        let mut url = self.url(path);
         url.query_pairs_mut().extend_pairs(query);
         let headers = HeaderMap::from_iter([(ACCEPT, reqwest::header::HeaderValue::from_static(media))]);
         Ok(self.answered(Request { method: Method::GET, url, headers, body: Bytes::new() }).await?.body)
     }
 
-    fn url(&self, segments: &[&str]) -> Url {
+    fn url(&self, segments: &[impl AsRef<str>]) -> Url {
         let mut url = self.base.clone();
         url.path_segments_mut().expect("checked when the client was made").pop_if_empty().extend(segments);
         url

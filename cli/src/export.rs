@@ -1,6 +1,6 @@
-//! `export`: the ledger's events as NDJSON, byte for byte as `GET /v1/events` shows them; or a KPI's series.
+//! `export`: the ledger's events as NDJSON, byte for byte as `GET /v1/events` shows them; or figures: a KPI's series, or a report.
 
-mod kpi;
+mod figures;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) struct ExportArguments {
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
-    kpi: kpi::KpiOptions,
+    figures: figures::FiguresOptions,
     #[command(flatten)]
     api: ApiArguments,
     /// Print a summary as JSON, on standard error
@@ -58,9 +58,9 @@ pub(crate) struct Summary {
 
 /// An error if interrupted; who stops reading standard output has had what they wanted.
 pub(crate) async fn run(arguments: ExportArguments) -> Result<()> {
-    if let Some(id) = &arguments.kpi.kpi {
+    if let Some(path) = arguments.figures.path() {
         let client = arguments.api.client("analyst")?;
-        return kpi::export(&client, id, &arguments.kpi, arguments.options.output.as_deref()).await;
+        return figures::export(&client, &path, &arguments.figures, arguments.options.output.as_deref()).await;
     }
     let client = arguments.api.client("auditor")?;
     let cancel = CancellationToken::new();

@@ -17,6 +17,13 @@ pub enum Error {
     /// The read models are of another build than this program.
     #[error("an adopted plan could not be read from the read models")]
     Plan(#[source] BoxError),
+    /// The figures are of another build than this program.
+    #[error("what stands beside a figure of {kpi} could not be read")]
+    Parts {
+        kpi: &'static str,
+        #[source]
+        source: BoxError,
+    },
     /// Run `migrate` first.
     #[error("no generation of the read models is live")]
     NoLiveGeneration,

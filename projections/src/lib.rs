@@ -8,6 +8,7 @@
 //! * `delta`: the list of read models; a new one is a folder and a line there.
 //! * [`capsules`], [`interactions`], [`north_star`], [`stages`]: the questions. A folder holds a pure `fold`, the `table`
 //!   that the fold is added to, and the `query` that answers.
+//! * [`reports`]: what reviews look at, from figures and plan.
 //! * [`generations`] and [`compare`]: building all read models anew beside the live ones, comparing, cutting over.
 
 pub mod analysts;
@@ -23,6 +24,7 @@ pub mod kpis;
 mod members;
 pub mod north_star;
 pub mod progress;
+pub mod reports;
 pub mod runner;
 pub mod source;
 pub mod stages;

@@ -17,5 +17,6 @@ mod ingest;
 mod kpis;
 mod moments;
 mod program;
+mod reports;
 mod roles;
 mod servers;
