@@ -37,12 +37,17 @@ impl Drop for Program {
 
 impl Program {
     pub(crate) async fn start(servers: &Servers, name: &str) -> anyhow::Result<Self> {
+        Self::start_with(servers, name, &[]).await
+    }
+
+    pub(crate) async fn start_with(servers: &Servers, name: &str, more: &[&str]) -> anyhow::Result<Self> {
         let url = servers.database(name).await?;
         let directory = servers.directory().join(name);
         std::fs::create_dir_all(&directory)?;
         let child = Command::new(program()?)
             .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&directory)
+            .args(more)
             .env("DATABASE_URL", url)
             .env("KAFKA_BROKERS", servers.kafka_brokers())
             .env("LEDGER_TOPIC", name)
@@ -79,12 +84,16 @@ impl Program {
         Ok(body)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<()> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<bytes::Bytes> {
         let answer = self.http.get(format!("{}{path}", self.api)).bearer_auth(&self.key).send().await?;
         let status = answer.status();
-        let body = answer.text().await?;
-        anyhow::ensure!(status == 200, "{status}: {body}");
-        Ok(())
+        let body = answer.bytes().await?;
+        anyhow::ensure!(status == 200, "{status}: {}", String::from_utf8_lossy(&body));
+        Ok(body)
+    }
+
+    pub(crate) async fn get_json(&self, path: &str) -> anyhow::Result<Value> {
+        Ok(serde_json::from_slice(&self.get(path).await?)?)
     }
 
     /// So many batches of interactions, visible in the read models when it returns.

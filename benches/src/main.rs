@@ -7,6 +7,7 @@
 mod disintegrate;
 mod growth;
 mod http;
+mod kpis;
 mod limit;
 mod peers;
 mod rebuild;
@@ -62,6 +63,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("visible") {
         visible::after_a_write(&servers, &mut report).await?;
+    }
+    if wanted("kpis") {
+        kpis::reads_of_every_kpi(&servers, &mut report).await?;
     }
     for (name, new_id) in growth::IDS {
         if only.iter().any(|only| only == name) {
