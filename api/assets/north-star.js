@@ -272,7 +272,7 @@
       return;
     }
     setFigure("target-share", percent(month.active / month.target));
-    const word = { reached: "reached:", below: "of", in_progress: "so far of" }[month.status];
+    const word = { reached: "reached:", missed: "of", in_progress: "so far of" }[month.status];
     setText("target-note", `${word} the ${count(month.target)} of ${monthOf(month.period)}'s stage`);
   }
 

@@ -8,7 +8,8 @@ use chrono::{NaiveDate, Utc};
 use domain::Grain;
 use domain::TenantId;
 use domain::north_star::{DEFINITION_1, DEFINITIONS, Definition};
-use projections::north_star::{SeriesQuery, Status, series};
+use projections::kpis::shown::Status;
+use projections::north_star::{SeriesQuery, series};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -84,6 +85,7 @@ pub(crate) struct PeriodAnswer {
     /// What the plan's stage has in mind for this month
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<u64>,
+    /// `reached`, `missed` or `in_progress`
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     status: Option<Status>,

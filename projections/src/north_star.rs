@@ -4,4 +4,4 @@
 
 mod query;
 
-pub use query::{Period, SeriesQuery, Status, first_month, series};
+pub use query::{Period, SeriesQuery, first_month, series};

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::program::{Client, Directory, Program, SOON, eventually, up};
+use crate::program::{Client, Directory, Program, SOON, eventually, start_up, up};
 use crate::servers::Place;
 
 /// Within this time the others take over.
@@ -101,4 +102,50 @@ async fn two_of_each_role_share_the_work_and_take_over() {
 async fn seen_by(client: &Client, count: u64) {
     eventually(&format!("{count} interactions are counted"), SOON, async || (client.total(None).await == count).then_some(()))
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_models_that_another_build_left_are_rebuilt_and_then_serve() {
+    let (program, client, place, directory) = up().await;
+    for n in 0..24 {
+        client.open_capsule(&format!("c{n}")).await;
+    }
+    interactions(&client, 0, 50).await;
+    let risk = json!({"category": "financial", "risk": "runway under a year", "likelihood": 3, "impact": 5});
+    let (status, body) = client.command("risks", "runway", "raise", risk).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let token = body["token"].as_str().expect("a token").to_owned();
+    let risks = format!("/v1/risks?after={token}");
+    let before = (client.total(Some(&token)).await, client.get(&risks).await["data"].clone());
+    assert_eq!((before.0, before.1.as_array().expect("risks").len()), (50, 1));
+    assert!(program.stop().await, "it stops well");
+
+    // As another build would have left them: under its own name, and without a table's rows.
+    let pool = sqlx::PgPool::connect(&place.database_url).await.expect("PostgreSQL answers");
+    let live = "SELECT schema_name FROM projections.generations WHERE status = 'live'";
+    let old: String = sqlx::query_scalar(live).fetch_one(&pool).await.expect("a live generation");
+    sqlx::query("UPDATE projections.generations SET build = 'another' WHERE status = 'live'")
+        .execute(&pool)
+        .await
+        .expect("set");
+    sqlx::query(&format!("DELETE FROM {old}.risk_facts")).execute(&pool).await.expect("deleted");
+
+    let program = start_up(&directory, Some(&place), &[]);
+    let client = Client::of(directory.path()).await;
+    let rebuilt = eventually("the rebuilt read models are live", SOON, async || {
+        let found: String = sqlx::query_scalar(live).fetch_one(&pool).await.ok()?;
+        (found != old).then_some(found)
+    })
+    .await;
+    assert_eq!((client.total(Some(&token)).await, client.get(&risks).await["data"].clone()), before);
+    let left = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'generation%' ORDER BY 1";
+    eventually("the old ones are removed", SOON, async || {
+        let schemas: Vec<String> = sqlx::query_scalar(left).fetch_all(&pool).await.ok()?;
+        (schemas == [rebuilt.clone()]).then_some(())
+    })
+    .await;
+    // Figures were made with them.
+    let series = client.get("/v1/kpis/open_risks").await;
+    assert_eq!((&series["data"][0]["value"], &series["due"]), (&json!(1), &json!(false)), "{series}");
+    assert!(program.stop().await, "it stops well");
 }

@@ -15,6 +15,7 @@ use sqlx::{PgPool, Row};
 use crate::error::Error;
 use crate::kpis::plans::{InForce, Plans};
 use crate::kpis::query::Known;
+use crate::kpis::shown::Status;
 use domain::Grain;
 
 /// What is asked for. Time is an argument: `today` says which period is not over yet.
@@ -29,16 +30,6 @@ pub struct SeriesQuery {
     pub as_of: Option<NaiveDate>,
     pub definition: &'static Definition,
     pub today: NaiveDate,
-}
-
-/// A month against its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    Reached,
-    Below,
-    /// The month is not over, and the target not reached.
-    InProgress,
 }
 
 /// One period of the series.
@@ -95,7 +86,7 @@ impl Period {
         self.status = self.target.map(|target| match (self.active >= target, self.partial) {
             (true, _) => Status::Reached,
             (false, true) => Status::InProgress,
-            (false, false) => Status::Below,
+            (false, false) => Status::Missed,
         });
     }
 }

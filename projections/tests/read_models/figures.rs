@@ -4,7 +4,8 @@ use chrono::{Days, NaiveDate, NaiveTime};
 use domain::Grain;
 use domain::north_star::DEFINITION_1;
 use domain::{CapsuleId, TenantId};
-use projections::north_star::{SeriesQuery, Status, series};
+use projections::kpis::shown::Status;
+use projections::north_star::{SeriesQuery, series};
 use projections::{Generation, capsules, interactions, stages};
 use sqlx::PgPool;
 
@@ -123,7 +124,7 @@ fn a_month_is_held_against_its_stages_target() {
         assert!(months.iter().all(|month| month.target == Some(100_000)), "all in stage 1");
         let (last, closed) = months.split_last().unwrap();
         assert_eq!((last.status, last.partial), (Some(Status::InProgress), true));
-        assert!(closed.iter().all(|month| (month.status, month.partial) == (Some(Status::Below), false)));
+        assert!(closed.iter().all(|month| (month.status, month.partial) == (Some(Status::Missed), false)));
         // The company's first month is its first with an interaction.
         let first = months.first().unwrap();
         let standing = stages::standing(&pool, &demo, day("2026-10-15")).await.unwrap();

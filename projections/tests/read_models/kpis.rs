@@ -359,6 +359,8 @@ async fn assert_kept(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi) {
             segments: Segments::Total,
             as_of: None,
             definition: None,
+            after: None,
+            limit: None,
             now,
         };
         let total = |shown: &Shown| !kpi.has_total || shown.figure.segment == "all";
