@@ -42,7 +42,10 @@ impl Columns {
     pub(super) fn of(names: &[String]) -> io::Result<Self> {
         for needed in NEEDED {
             if !names.iter().any(|name| name == needed) {
-                return Err(invalid(format!("it has no column {needed:?}; its first line must name the columns")));
+                return Err(invalid(format!(
+                    "it has no column {needed:?}, which interactions have; for commands, name columns \"collection\" and \
+                     \"command\", or give --collection and --command"
+                )));
             }
         }
         names.iter().map(|name| Column::named(name)).collect::<io::Result<_>>().map(Self)
