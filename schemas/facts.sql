@@ -36,17 +36,17 @@ COMMENT ON COLUMN read.deal_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.deal_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.deal_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.deal_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
-COMMENT ON COLUMN read.deal_facts.annual_value IS 'An amount in a currency: `{"amount": "1234.50", "currency": "USD"}`.';
+COMMENT ON COLUMN read.deal_facts.annual_value IS 'What it is worth a year, in annual_value_currency.';
 COMMENT ON COLUMN read.deal_facts.annual_value_currency IS 'The currency of annual_value, as in ISO 4217.';
-COMMENT ON COLUMN read.deal_facts.bant_authority IS 'Bant authority.';
-COMMENT ON COLUMN read.deal_facts.bant_budget IS 'Bant budget.';
-COMMENT ON COLUMN read.deal_facts.bant_need IS 'Bant need.';
-COMMENT ON COLUMN read.deal_facts.bant_timeline IS 'Bant timeline.';
+COMMENT ON COLUMN read.deal_facts.bant_authority IS 'What is known of budget, authority, need and timeline: authority.';
+COMMENT ON COLUMN read.deal_facts.bant_budget IS 'What is known of budget, authority, need and timeline: budget.';
+COMMENT ON COLUMN read.deal_facts.bant_need IS 'What is known of budget, authority, need and timeline: need.';
+COMMENT ON COLUMN read.deal_facts.bant_timeline IS 'What is known of budget, authority, need and timeline: timeline.';
 COMMENT ON COLUMN read.deal_facts.expected_close IS 'Expected close.';
-COMMENT ON COLUMN read.deal_facts.lead_id IS 'Somebody who might become a customer, named by its client. Never a person''s name or address.';
-COMMENT ON COLUMN read.deal_facts.reason IS 'Why a deal was lost. A closed list: free text might name a person.';
-COMMENT ON COLUMN read.deal_facts.stage IS 'Where a deal stands in the sales process, in its order.';
-COMMENT ON COLUMN read.deal_facts.team IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.deal_facts.lead_id IS 'The lead that it came from.';
+COMMENT ON COLUMN read.deal_facts.reason IS 'Why a deal was lost: price, product, competitor, timing, no_decision or other. A closed list: free text might name a person.';
+COMMENT ON COLUMN read.deal_facts.stage IS 'Where a deal stands in the sales process, in its order: prospecting, qualification, discovery, demonstration, proposal, negotiation or closing.';
+COMMENT ON COLUMN read.deal_facts.team IS 'The team whose quota it counts towards.';
 
 CREATE TABLE quota_facts (
     quota_id text COLLATE "C" NOT NULL,
@@ -75,10 +75,10 @@ COMMENT ON COLUMN read.quota_facts.occurred_at IS 'When it happened, in business
 COMMENT ON COLUMN read.quota_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.quota_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.quota_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.quota_facts.amount IS 'An amount in a currency: `{"amount": "1234.50", "currency": "USD"}`.';
+COMMENT ON COLUMN read.quota_facts.amount IS 'The annual value of the deals to win, in amount_currency.';
 COMMENT ON COLUMN read.quota_facts.amount_currency IS 'The currency of amount, as in ISO 4217.';
-COMMENT ON COLUMN read.quota_facts.quarter IS 'Quarter.';
-COMMENT ON COLUMN read.quota_facts.team IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.quota_facts.quarter IS 'The quarter''s first day, such as 2026-10-01.';
+COMMENT ON COLUMN read.quota_facts.team IS 'The team; default: the whole company.';
 
 CREATE TABLE deployment_facts (
     deployment_id text COLLATE "C" NOT NULL,
@@ -109,12 +109,12 @@ COMMENT ON COLUMN read.deployment_facts.occurred_at IS 'When it happened, in bus
 COMMENT ON COLUMN read.deployment_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.deployment_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.deployment_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.deployment_facts.changes IS 'Changes.';
-COMMENT ON COLUMN read.deployment_facts.environment IS 'Where to.';
+COMMENT ON COLUMN read.deployment_facts.changes IS 'What it brought, for the lead time; at most 500.';
+COMMENT ON COLUMN read.deployment_facts.environment IS 'Where to: production, staging or test.';
 COMMENT ON COLUMN read.deployment_facts.finished_at IS 'Finished at.';
-COMMENT ON COLUMN read.deployment_facts.incident_id IS 'One incident, named by its client.';
-COMMENT ON COLUMN read.deployment_facts.reason IS 'Why it was made.';
-COMMENT ON COLUMN read.deployment_facts.result IS 'How it ended.';
+COMMENT ON COLUMN read.deployment_facts.incident_id IS 'The incident that it was made for.';
+COMMENT ON COLUMN read.deployment_facts.reason IS 'Why it was made: planned or incident.';
+COMMENT ON COLUMN read.deployment_facts.result IS 'How it ended: succeeded or failed.';
 
 CREATE TABLE incident_facts (
     incident_id text COLLATE "C" NOT NULL,
@@ -142,9 +142,9 @@ COMMENT ON COLUMN read.incident_facts.occurred_at IS 'When it happened, in busin
 COMMENT ON COLUMN read.incident_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.incident_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.incident_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.incident_facts.caused_by IS 'One deployment, named by its client.';
+COMMENT ON COLUMN read.incident_facts.caused_by IS 'The deployment that caused it, if one is known to.';
 COMMENT ON COLUMN read.incident_facts.opened_at IS 'Opened at.';
-COMMENT ON COLUMN read.incident_facts.severity IS 'How bad it is.';
+COMMENT ON COLUMN read.incident_facts.severity IS 'How bad it is: critical, major or minor.';
 
 CREATE TABLE lead_facts (
     lead_id text COLLATE "C" NOT NULL,
@@ -175,10 +175,10 @@ COMMENT ON COLUMN read.lead_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.lead_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.lead_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.lead_facts.campaign IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
-COMMENT ON COLUMN read.lead_facts.channel IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
-COMMENT ON COLUMN read.lead_facts.qualification IS 'Who says that a lead is worth the effort.';
+COMMENT ON COLUMN read.lead_facts.channel IS 'Where they came from, such as `search`, `event` or `newsletter`.';
+COMMENT ON COLUMN read.lead_facts.qualification IS 'Who says that a lead is worth the effort: mql or sql.';
 COMMENT ON COLUMN read.lead_facts.score IS 'Score.';
-COMMENT ON COLUMN read.lead_facts.source IS 'Whose work a first touch was.';
+COMMENT ON COLUMN read.lead_facts.source IS 'Whose work a first touch was: marketing, sales, partner or customer.';
 
 CREATE TABLE brand_searches_facts (
     brand_searches_id text COLLATE "C" NOT NULL,
@@ -197,7 +197,7 @@ CREATE OR REPLACE VIEW read.brand_searches_facts AS
 SELECT brand_searches_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, month, searches
 FROM generation.brand_searches_facts;
 COMMENT ON VIEW read.brand_searches_facts IS 'One row an event: BrandSearchesMeasured.';
-COMMENT ON COLUMN read.brand_searches_facts.brand_searches_id IS 'The brand_searches as its client named it.';
+COMMENT ON COLUMN read.brand_searches_facts.brand_searches_id IS 'The brand searches as its client named it.';
 COMMENT ON COLUMN read.brand_searches_facts.tenant IS 'Whose it is.';
 COMMENT ON COLUMN read.brand_searches_facts.sequence IS 'The event''s place in its stream, from 1.';
 COMMENT ON COLUMN read.brand_searches_facts.event_type IS 'What happened.';
@@ -237,9 +237,9 @@ COMMENT ON COLUMN read.spend_facts.occurred_at IS 'When it happened, in business
 COMMENT ON COLUMN read.spend_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.spend_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.spend_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.spend_facts.amount IS 'An amount in a currency: `{"amount": "1234.50", "currency": "USD"}`.';
+COMMENT ON COLUMN read.spend_facts.amount IS 'Amount, in amount_currency.';
 COMMENT ON COLUMN read.spend_facts.amount_currency IS 'The currency of amount, as in ISO 4217.';
-COMMENT ON COLUMN read.spend_facts.category IS 'What money is spent on, as the budgets name it; and the cost of goods sold, for the gross margin.';
+COMMENT ON COLUMN read.spend_facts.category IS 'What money is spent on, as the budgets name it; and the cost of goods sold, for the gross margin: personnel, infrastructure, marketing or operations.';
 COMMENT ON COLUMN read.spend_facts.channel IS 'The marketing channel that it was spent on.';
 COMMENT ON COLUMN read.spend_facts.is_acquisition IS 'Whether it was spent to win customers, for what one costs to acquire.';
 COMMENT ON COLUMN read.spend_facts.is_cogs IS 'Whether it is a cost of what was sold, for the gross margin.';
@@ -271,10 +271,10 @@ COMMENT ON COLUMN read.budget_facts.occurred_at IS 'When it happened, in busines
 COMMENT ON COLUMN read.budget_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.budget_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.budget_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.budget_facts.amount IS 'An amount in a currency: `{"amount": "1234.50", "currency": "USD"}`.';
+COMMENT ON COLUMN read.budget_facts.amount IS 'Amount, in amount_currency.';
 COMMENT ON COLUMN read.budget_facts.amount_currency IS 'The currency of amount, as in ISO 4217.';
-COMMENT ON COLUMN read.budget_facts.category IS 'What money is spent on, as the budgets name it; and the cost of goods sold, for the gross margin.';
-COMMENT ON COLUMN read.budget_facts.month IS 'Month.';
+COMMENT ON COLUMN read.budget_facts.category IS 'What money is spent on, as the budgets name it; and the cost of goods sold, for the gross margin: personnel, infrastructure, marketing or operations.';
+COMMENT ON COLUMN read.budget_facts.month IS 'The month''s first day, such as 2026-10-01.';
 
 CREATE TABLE subscription_facts (
     subscription_id text COLLATE "C" NOT NULL,
@@ -306,11 +306,11 @@ COMMENT ON COLUMN read.subscription_facts.recorded_at IS 'When the ledger took i
 COMMENT ON COLUMN read.subscription_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.subscription_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.subscription_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
-COMMENT ON COLUMN read.subscription_facts.is_trial IS 'Is trial.';
-COMMENT ON COLUMN read.subscription_facts.monthly IS 'An amount in a currency: `{"amount": "1234.50", "currency": "USD"}`.';
+COMMENT ON COLUMN read.subscription_facts.is_trial IS 'Whether it is tried out: trials count neither as customers nor as revenue.';
+COMMENT ON COLUMN read.subscription_facts.monthly IS 'What it pays a month, without what is paid once; nothing for a trial, in monthly_currency.';
 COMMENT ON COLUMN read.subscription_facts.monthly_currency IS 'The currency of monthly, as in ISO 4217.';
 COMMENT ON COLUMN read.subscription_facts.plan IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
-COMMENT ON COLUMN read.subscription_facts.reason IS 'Why a subscription ended. A closed list: free text might name a person.';
+COMMENT ON COLUMN read.subscription_facts.reason IS 'Why a subscription ended: price, product, support, competitor, nonpayment, closed_down or other. A closed list: free text might name a person.';
 
 CREATE TABLE payment_facts (
     payment_id text COLLATE "C" NOT NULL,
@@ -339,7 +339,7 @@ COMMENT ON COLUMN read.payment_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.payment_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.payment_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.payment_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
-COMMENT ON COLUMN read.payment_facts.amount IS 'An amount in a currency: `{"amount": "1234.50", "currency": "USD"}`.';
+COMMENT ON COLUMN read.payment_facts.amount IS 'Amount, in amount_currency.';
 COMMENT ON COLUMN read.payment_facts.amount_currency IS 'The currency of amount, as in ISO 4217.';
 
 CREATE TABLE sign_up_facts (
@@ -362,7 +362,7 @@ CREATE OR REPLACE VIEW read.sign_up_facts AS
 SELECT sign_up_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, account_id, channel, plan, region, user_id
 FROM generation.sign_up_facts;
 COMMENT ON VIEW read.sign_up_facts IS 'One row an event: UserSignedUp.';
-COMMENT ON COLUMN read.sign_up_facts.sign_up_id IS 'The sign_up as its client named it.';
+COMMENT ON COLUMN read.sign_up_facts.sign_up_id IS 'The sign up as its client named it.';
 COMMENT ON COLUMN read.sign_up_facts.tenant IS 'Whose it is.';
 COMMENT ON COLUMN read.sign_up_facts.sequence IS 'The event''s place in its stream, from 1.';
 COMMENT ON COLUMN read.sign_up_facts.event_type IS 'What happened.';
@@ -370,9 +370,9 @@ COMMENT ON COLUMN read.sign_up_facts.occurred_at IS 'When it happened, in busine
 COMMENT ON COLUMN read.sign_up_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.sign_up_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.sign_up_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.sign_up_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
-COMMENT ON COLUMN read.sign_up_facts.channel IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
-COMMENT ON COLUMN read.sign_up_facts.plan IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.sign_up_facts.account_id IS 'The customer whose user they are.';
+COMMENT ON COLUMN read.sign_up_facts.channel IS 'Where they came from, such as `search` or `invitation`.';
+COMMENT ON COLUMN read.sign_up_facts.plan IS 'The plan that they signed up for.';
 COMMENT ON COLUMN read.sign_up_facts.region IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
 COMMENT ON COLUMN read.sign_up_facts.user_id IS 'What the ledger knows a user by: random, per tenant, meaningless without the vault.';
 
@@ -431,10 +431,10 @@ COMMENT ON COLUMN read.survey_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.survey_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.survey_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.survey_facts.account_id IS 'A customer: the company or the person that pays. Never a person''s name or address.';
-COMMENT ON COLUMN read.survey_facts.aided IS 'Aided.';
-COMMENT ON COLUMN read.survey_facts.kind IS 'What is asked.';
-COMMENT ON COLUMN read.survey_facts.score IS 'Score.';
-COMMENT ON COLUMN read.survey_facts.unaided IS 'Unaided.';
+COMMENT ON COLUMN read.survey_facts.aided IS 'brand: whether they know it from a list.';
+COMMENT ON COLUMN read.survey_facts.kind IS 'What is asked: csat, nps or brand.';
+COMMENT ON COLUMN read.survey_facts.score IS 'csat: 1 to 5; nps: 0 to 10.';
+COMMENT ON COLUMN read.survey_facts.unaided IS 'brand: whether they name it by themselves.';
 
 CREATE TABLE probe_facts (
     probe_id text COLLATE "C" NOT NULL,
@@ -465,7 +465,7 @@ COMMENT ON COLUMN read.probe_facts.partition IS 'The partition of its event in t
 COMMENT ON COLUMN read.probe_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.probe_facts.covers_seconds IS 'How many seconds up to `occurred_at` it stands for, at most a day. What no probe stands for is unmeasured.';
 COMMENT ON COLUMN read.probe_facts.good IS 'Checks that found it up, or requests answered in time.';
-COMMENT ON COLUMN read.probe_facts.kind IS 'What was measured.';
+COMMENT ON COLUMN read.probe_facts.kind IS 'What was measured: uptime or api_latency.';
 COMMENT ON COLUMN read.probe_facts.total IS 'All checks or requests.';
 
 CREATE TABLE storage_facts (
@@ -520,9 +520,9 @@ COMMENT ON COLUMN read.milestone_facts.occurred_at IS 'When it happened, in busi
 COMMENT ON COLUMN read.milestone_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.milestone_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.milestone_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.milestone_facts.area IS 'What the milestone belongs to.';
+COMMENT ON COLUMN read.milestone_facts.area IS 'What the milestone belongs to: infrastructure, security or compliance.';
 COMMENT ON COLUMN read.milestone_facts.evidence IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
-COMMENT ON COLUMN read.milestone_facts.milestone IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.milestone_facts.milestone IS 'As the plan names it, such as `database_read_replicas`.';
 
 CREATE TABLE definition_facts (
     definition_id text COLLATE "C" NOT NULL,
@@ -551,10 +551,10 @@ COMMENT ON COLUMN read.definition_facts.occurred_at IS 'When it happened, in bus
 COMMENT ON COLUMN read.definition_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.definition_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.definition_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.definition_facts.kpi IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
-COMMENT ON COLUMN read.definition_facts.parameters IS 'Parameters.';
-COMMENT ON COLUMN read.definition_facts.reason IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
-COMMENT ON COLUMN read.definition_facts.version IS 'Version.';
+COMMENT ON COLUMN read.definition_facts.kpi IS 'As in the register; the same for every version of one definition.';
+COMMENT ON COLUMN read.definition_facts.parameters IS 'Of active_capsule_interactions: `kinds` and `actors`. Of user_engagement_score: `weights` and `reference`. Of customer_health_score: `weights`, `at_risk_below` and `healthy_above`.';
+COMMENT ON COLUMN read.definition_facts.reason IS 'What changed and why, by the name of a document.';
+COMMENT ON COLUMN read.definition_facts.version IS 'From 2 on: 1 is the register''s own.';
 
 CREATE TABLE plan_facts (
     plan_id text COLLATE "C" NOT NULL,
@@ -594,21 +594,21 @@ COMMENT ON COLUMN read.plan_facts.occurred_at IS 'When it happened, in business 
 COMMENT ON COLUMN read.plan_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.plan_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.plan_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.plan_facts.first_month IS 'First month.';
-COMMENT ON COLUMN read.plan_facts.plan_cadence IS 'Plan cadence.';
+COMMENT ON COLUMN read.plan_facts.first_month IS 'The company''s month 1, by its first day; default: the month of its first interaction.';
+COMMENT ON COLUMN read.plan_facts.plan_cadence IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: cadence.';
 COMMENT ON COLUMN read.plan_facts.plan_currency IS 'All money of the plan, and all figures of money that are held against it.';
-COMMENT ON COLUMN read.plan_facts.plan_gate_items IS 'Plan gate items.';
-COMMENT ON COLUMN read.plan_facts.plan_hires IS 'Plan hires.';
+COMMENT ON COLUMN read.plan_facts.plan_gate_items IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: gate items.';
+COMMENT ON COLUMN read.plan_facts.plan_hires IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: hires.';
 COMMENT ON COLUMN read.plan_facts.plan_levels IS 'The leadership pipeline, from the lowest level.';
-COMMENT ON COLUMN read.plan_facts.plan_milestones IS 'Plan milestones.';
+COMMENT ON COLUMN read.plan_facts.plan_milestones IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: milestones.';
 COMMENT ON COLUMN read.plan_facts.plan_name IS 'What a capsule is called.';
-COMMENT ON COLUMN read.plan_facts.plan_processes IS 'Plan processes.';
-COMMENT ON COLUMN read.plan_facts.plan_risks IS 'Plan risks.';
-COMMENT ON COLUMN read.plan_facts.plan_service_levels IS 'Plan service levels.';
-COMMENT ON COLUMN read.plan_facts.plan_stages IS 'Plan stages.';
+COMMENT ON COLUMN read.plan_facts.plan_processes IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: processes.';
+COMMENT ON COLUMN read.plan_facts.plan_risks IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: risks.';
+COMMENT ON COLUMN read.plan_facts.plan_service_levels IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: service levels.';
+COMMENT ON COLUMN read.plan_facts.plan_stages IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: stages.';
 COMMENT ON COLUMN read.plan_facts.plan_targets IS 'What is held against figures beside what the stages say.';
-COMMENT ON COLUMN read.plan_facts.plan_teams IS 'Plan teams.';
-COMMENT ON COLUMN read.plan_facts.plan_version IS 'Plan version.';
+COMMENT ON COLUMN read.plan_facts.plan_teams IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: teams.';
+COMMENT ON COLUMN read.plan_facts.plan_version IS 'A plan, as `schemas/plan.toml` and the command that adopts it write it: version.';
 
 CREATE TABLE ticket_facts (
     ticket_id text COLLATE "C" NOT NULL,
@@ -665,10 +665,10 @@ COMMENT ON COLUMN read.employment_facts.occurred_at IS 'When it happened, in bus
 COMMENT ON COLUMN read.employment_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.employment_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.employment_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.employment_facts.fte_percent IS 'Fte percent.';
-COMMENT ON COLUMN read.employment_facts.function IS 'What part of the company somebody works in.';
-COMMENT ON COLUMN read.employment_facts.level IS 'How far up somebody works, from the lowest.';
-COMMENT ON COLUMN read.employment_facts.reason IS 'Why somebody departed. A closed list: free text might tell of a person.';
+COMMENT ON COLUMN read.employment_facts.fte_percent IS 'How much of full time, 1 to 100; 50 is half-time.';
+COMMENT ON COLUMN read.employment_facts.function IS 'What part of the company somebody works in: engineering, product, sales, marketing, customer_success or operations.';
+COMMENT ON COLUMN read.employment_facts.level IS 'How far up somebody works, from the lowest: individual_contributor, team_lead, manager, director, vp or executive.';
+COMMENT ON COLUMN read.employment_facts.reason IS 'Why somebody departed: resigned, dismissed, other or ended. A closed list: free text might tell of a person.';
 
 CREATE TABLE succession_facts (
     succession_id text COLLATE "C" NOT NULL,
@@ -697,9 +697,9 @@ COMMENT ON COLUMN read.succession_facts.occurred_at IS 'When it happened, in bus
 COMMENT ON COLUMN read.succession_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.succession_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.succession_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.succession_facts.function IS 'What part of the company somebody works in.';
-COMMENT ON COLUMN read.succession_facts.level IS 'How far up somebody works, from the lowest.';
-COMMENT ON COLUMN read.succession_facts.readiness IS 'How soon a successor could take over.';
+COMMENT ON COLUMN read.succession_facts.function IS 'The key role''s: engineering, product, sales, marketing, customer_success or operations.';
+COMMENT ON COLUMN read.succession_facts.level IS 'The key role''s: individual_contributor, team_lead, manager, director, vp or executive.';
+COMMENT ON COLUMN read.succession_facts.readiness IS 'How soon a successor could take over: now, one_year or two_years.';
 COMMENT ON COLUMN read.succession_facts.successor IS 'Somebody who works here, by an opaque id. Never a person''s name or address.';
 
 CREATE TABLE assessment_facts (
@@ -728,7 +728,7 @@ COMMENT ON COLUMN read.assessment_facts.occurred_at IS 'When it happened, in bus
 COMMENT ON COLUMN read.assessment_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.assessment_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.assessment_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.assessment_facts.area IS 'What the process is for.';
+COMMENT ON COLUMN read.assessment_facts.area IS 'What the process is for: product_development, sales_process, customer_success or marketing_operations.';
 COMMENT ON COLUMN read.assessment_facts.evidence IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
 COMMENT ON COLUMN read.assessment_facts.level IS '1 is ad hoc, 2 repeatable, 3 defined.';
 
@@ -750,7 +750,7 @@ CREATE OR REPLACE VIEW read.gate_item_facts AS
 SELECT gate_item_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, evidence, relied_on, transition
 FROM generation.gate_item_facts;
 COMMENT ON VIEW read.gate_item_facts IS 'One row an event: GateItemMet, GateItemReopened.';
-COMMENT ON COLUMN read.gate_item_facts.gate_item_id IS 'The gate_item as its client named it.';
+COMMENT ON COLUMN read.gate_item_facts.gate_item_id IS 'The gate item as its client named it.';
 COMMENT ON COLUMN read.gate_item_facts.tenant IS 'Whose it is.';
 COMMENT ON COLUMN read.gate_item_facts.sequence IS 'The event''s place in its stream, from 1.';
 COMMENT ON COLUMN read.gate_item_facts.event_type IS 'What happened.';
@@ -759,8 +759,8 @@ COMMENT ON COLUMN read.gate_item_facts.recorded_at IS 'When the ledger took it.'
 COMMENT ON COLUMN read.gate_item_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.gate_item_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
 COMMENT ON COLUMN read.gate_item_facts.evidence IS 'Where the evidence lies: a link or a document''s name. Never a person''s.';
-COMMENT ON COLUMN read.gate_item_facts.relied_on IS 'Another event of the ledger, by its id: `"3-41"`.';
-COMMENT ON COLUMN read.gate_item_facts.transition IS 'Which two phases the gate lies between.';
+COMMENT ON COLUMN read.gate_item_facts.relied_on IS 'The event of this ledger that it rests on.';
+COMMENT ON COLUMN read.gate_item_facts.transition IS 'Which two phases the gate lies between: foundation_to_systematization or systematization_to_optimization.';
 
 CREATE TABLE risk_facts (
     risk_id text COLLATE "C" NOT NULL,
@@ -790,11 +790,11 @@ COMMENT ON COLUMN read.risk_facts.occurred_at IS 'When it happened, in business 
 COMMENT ON COLUMN read.risk_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.risk_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.risk_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.risk_facts.category IS 'What part of the company would be hit.';
-COMMENT ON COLUMN read.risk_facts.impact IS 'Impact.';
-COMMENT ON COLUMN read.risk_facts.likelihood IS 'Likelihood.';
-COMMENT ON COLUMN read.risk_facts.mitigation IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
-COMMENT ON COLUMN read.risk_facts.risk IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
+COMMENT ON COLUMN read.risk_facts.category IS 'What part of the company would be hit: organizational, operational or financial.';
+COMMENT ON COLUMN read.risk_facts.impact IS 'From 1, hardly felt, to 5, the company''s end.';
+COMMENT ON COLUMN read.risk_facts.likelihood IS 'From 1, hardly, to 5, almost certainly.';
+COMMENT ON COLUMN read.risk_facts.mitigation IS 'What is done, in a few words.';
+COMMENT ON COLUMN read.risk_facts.risk IS 'What might go wrong, in a few words.';
 
 CREATE TABLE objective_facts (
     objective_id text COLLATE "C" NOT NULL,
@@ -825,9 +825,9 @@ COMMENT ON COLUMN read.objective_facts.occurred_at IS 'When it happened, in busi
 COMMENT ON COLUMN read.objective_facts.recorded_at IS 'When the ledger took it.';
 COMMENT ON COLUMN read.objective_facts.partition IS 'The partition of its event in the ledger.';
 COMMENT ON COLUMN read.objective_facts.position IS 'The position of its event; PARTITION-POSITION is the event''s id.';
-COMMENT ON COLUMN read.objective_facts.function IS 'What part of the company somebody works in.';
-COMMENT ON COLUMN read.objective_facts.key_result IS 'A short word to group by: a feature, channel, device or region. Never a person''s.';
-COMMENT ON COLUMN read.objective_facts.key_results IS 'Key results.';
-COMMENT ON COLUMN read.objective_facts.quarter IS 'Quarter.';
-COMMENT ON COLUMN read.objective_facts.title IS 'What a capsule is called.';
+COMMENT ON COLUMN read.objective_facts.function IS 'Whose it is; default: the whole company''s: engineering, product, sales, marketing, customer_success or operations.';
+COMMENT ON COLUMN read.objective_facts.key_result IS 'The key result''s id.';
+COMMENT ON COLUMN read.objective_facts.key_results IS '1 to 20, each with another id.';
+COMMENT ON COLUMN read.objective_facts.quarter IS 'The quarter''s first day, such as 2026-10-01.';
+COMMENT ON COLUMN read.objective_facts.title IS 'What is to be reached.';
 COMMENT ON COLUMN read.objective_facts.value IS 'Up to 15 digits before the point and 6 after it, as text: `"12.5"`, `"-3"`. Read as `"1.50"`, it is written `"1.5"`.';

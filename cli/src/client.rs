@@ -140,9 +140,19 @@ impl Client {
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// `POST /v1/commands`: one `{"collection","id","command","data"}` a line.
-    pub(crate) async fn post_commands_ndjson(&self, body: Bytes) -> Result<BatchAnswer, Error> {
-        self.post_ndjson(&["v1", "commands"], body, Encoding::Plain).await
+    /// `POST /v1/commands`: one `{"collection","id","command","data"}` a line; `body` is already encoded as `encoding` says.
+    pub(crate) async fn post_commands_ndjson(&self, body: Bytes, encoding: Encoding) -> Result<BatchAnswer, Error> {
+        let underway = Patience { in_all: Patience::UNDERWAY, ..self.patience.clone() };
+        let mut backoff = Backoff::new(&underway);
+        loop {
+            let answer = self.post_ndjson(&["v1", "commands"], body.clone(), encoding).await?;
+            // The try before, whose answer was lost, may still run; what becomes of it is to be known, not guessed.
+            let is_underway = answer.refused().any(|result| result.code.as_deref() == Some("idempotency_key_in_use"));
+            let Some(wait) = is_underway.then(|| backoff.next_wait(None)).flatten() else { return Ok(answer) };
+            if self.give_up.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                return Ok(answer);
+            }
+        }
     }
 
     /// `POST /v1/interactions`: one interaction a line; `body` is already encoded as `encoding` says.
@@ -340,6 +350,16 @@ mod tests {
         assert!(!client(&api).is_ready().await);
         assert!(client(&api).is_ready().await);
         assert_eq!(api.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_still_runs_from_the_try_before_is_asked_about_again() {
+        let running = r#"{"accepted":0,"duplicates":0,"rejected":1,"results":[
+            {"index":0,"status":"conflict","code":"idempotency_key_in_use"}]}"#;
+        let done = r#"{"accepted":0,"duplicates":1,"rejected":0,"results":[{"index":0,"status":"duplicate"}]}"#;
+        let api = FakeApi::scripted([Reply::new(207, running), Reply::new(200, done)]).await;
+        let answer = client(&api).post_commands_ndjson("{}\n".into(), Encoding::Plain).await.expect("answered");
+        assert_eq!((answer.duplicates, answer.rejected, api.requests().len()), (1, 0, 2));
     }
 
     #[test]

@@ -1,11 +1,14 @@
-//! `ingest FILE…`: interactions from NDJSON or CSV, through the API like any other client.
+//! `ingest FILE…`: interactions, or commands for any other fact, from NDJSON or CSV, through the API like any other client.
 //!
-//! A thread reads and batches ([`records`], [`batches`]); a few requests are in the air at once; answers are taken in
-//! order, so that "answered up to here" is one place in the file, which [`state`] remembers. Running it again after any
-//! interruption goes on from there. What is sent twice all the same is a duplicate by its id, and counts once.
+//! A thread reads and batches ([`records`], [`batches`]); a few requests are in the air at once, of commands one, for they
+//! are carried out in the file's order; answers are taken in order, so that "answered up to here" is one place in the file,
+//! which [`state`] remembers. Running it again after any interruption goes on from there. What is sent twice all the same
+//! is a duplicate, an interaction by its id and a command by its [key](keys), and counts once.
 
 mod batches;
 mod capsules;
+mod keys;
+mod kind;
 mod records;
 mod rejected;
 mod state;
@@ -17,13 +20,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use futures::{Stream, StreamExt};
 use indicatif::HumanCount;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{ApiArguments, BatchAnswer, Client, Encoding};
 use crate::progress::{Length, Progress};
 use crate::signals::cancel_on_signal;
 use batches::Batch;
+use kind::Kind;
 use rejected::RejectedLines;
 use state::{Answered, StateFile};
 
@@ -44,13 +48,21 @@ pub(crate) struct IngestArguments {
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// NDJSON or CSV (header names are field names, `attributes.NAME` for attributes), also gzipped; `-` is standard input
+    /// NDJSON or CSV, also gzipped; `-` is standard input. Of interactions, or of commands: told by the first record, and a file holds one of the two
+    ///
+    /// NDJSON: an interaction a line as for POST /v1/interactions, or `{"collection","id","command","data"}` as for POST
+    /// /v1/commands. CSV: header names are field names, dots lead into nested fields, an empty cell says nothing. An
+    /// interaction has `id,capsule_id,kind,…` and `attributes.NAME` for attributes. A command has
+    /// `collection,id,command,…` and its own fields, such as `annual_value.amount`; --collection and --command name what
+    /// is the same for all rows. All fields: /docs on the running program.
     #[arg(required_unless_present = "capsules", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) named: Named,
     /// First create and publish the capsules in this NDJSON file (`id`, `title`)
     #[arg(long, value_name = "FILE")]
     pub(crate) capsules: Option<PathBuf>,
-    /// Requests in the air at once
+    /// Requests in the air at once; of commands always one, for they are carried out in the file's order
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = concurrency)]
     pub(crate) concurrency: usize,
     /// Compress what is sent; worth it on a slow network, not on one machine
@@ -62,6 +74,25 @@ pub(crate) struct Options {
     /// Where to keep the state of interrupted runs and the rejected lines [default: beside each file]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// What is the same for all rows of a CSV of commands, and so no column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+pub(crate) struct Named {
+    /// The collection of every row of a CSV, such as `deals`
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) collection: Option<String>,
+    /// The command of every row of a CSV, such as `open`
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<String>,
+}
+
+impl Named {
+    fn is_given(&self) -> bool {
+        self.collection.is_some() || self.command.is_some()
+    }
 }
 
 fn concurrency(text: &str) -> Result<usize, String> {
@@ -181,8 +212,8 @@ pub(crate) async fn send(client: &Client, options: &Options, cancel: Cancellatio
             summary.interrupted = true;
             break;
         }
-        let mut state = StateFile::open(path, options.state_dir.as_deref(), client.base(), options.restart)
-            .with_context(|| format!("cannot start on {}", path.display()))?;
+        let mut state =
+            StateFile::open(path, options, client.base()).with_context(|| format!("cannot start on {}", path.display()))?;
         let file = one_file(&client, path, options, &mut state, &cancel).await?;
         summary.interrupted |= !file.complete;
         summary.files.push(file);
@@ -208,8 +239,10 @@ async fn one_file(
     let mut progress = Progress::new(name(path), length(path));
     if !state.answered().complete {
         let encoding = if options.gzip { Encoding::Gzip } else { Encoding::Plain };
-        let (batches, reader) = batches::read(path, state.answered().place, encoding)?;
-        let answers = answers(client, batches, options.concurrency, encoding, cancel);
+        let (batches, reader) = batches::read(path, &options.named, state.answered().place, encoding)?;
+        let mut batches = Box::pin(batches.peekable());
+        let kind = batches.as_mut().peek().await.map_or(Kind::Interactions, |first| first.kind);
+        let answers = answers(client, batches, kind.concurrency(options.concurrency), encoding, cancel);
         let outcome = take(answers, state, &mut rejected, &mut progress, skipped).await;
         state.save().with_context(|| format!("cannot remember how far {} is done", path.display()))?;
         // The reader ends by itself once nothing takes its batches.
@@ -253,9 +286,10 @@ fn answers<'a>(
     batches
         .take_until(cancel.cancelled())
         .map(move |batch| async move {
-            let answer = match batch.lines.is_empty() {
-                true => BatchAnswer::default(),
-                false => client.post_interactions_ndjson(batch.wire.clone(), encoding).await?,
+            let answer = match batch.kind {
+                _ if batch.lines.is_empty() => BatchAnswer::default(),
+                Kind::Interactions => client.post_interactions_ndjson(batch.wire.clone(), encoding).await?,
+                Kind::Commands => client.post_commands_ndjson(batch.wire.clone(), encoding).await?,
             };
             Ok((batch, answer))
         })

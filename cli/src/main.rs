@@ -44,7 +44,7 @@ enum Command {
     Relay(roles::relay::RelayArguments),
     /// Run the projector only: it folds the log into the read models; several share the partitions
     Project(roles::project::ProjectArguments),
-    /// Send interactions from NDJSON or CSV files through the API, resumable
+    /// Send interactions, or commands for any other fact, from NDJSON or CSV files through the API, resumable
     Ingest(ingest::IngestArguments),
     /// Write events as NDJSON, or a KPI's series as CSV, Parquet or JSON
     Export(export::ExportArguments),

@@ -49,6 +49,9 @@ const TABLES: &[&str] = &[
 /// What a generation needs to be read but not to be built: made after the load, when it is cheaper.
 const INDEXES: &str = include_str!("../../migrations/read_models/90_indexes.sql");
 
+/// What the tables and their columns are. No part of their form: with other words a generation stays as it is.
+const COMMENTS: &str = include_str!("../../migrations/read_models/91_comments.sql");
+
 /// Raise it when a fold writes other rows of the same events: the read models are then made anew.
 const FOLDS: u32 = 1;
 
@@ -87,6 +90,11 @@ fn indexes() -> String {
     format!("{INDEXES}\n{facts}")
 }
 
+fn comments() -> String {
+    let facts: String = columns::aggregate_types().map(columns::explain_table).collect();
+    format!("{COMMENTS}\n{facts}")
+}
+
 /// Held while generations are made or exchanged, so that processes that do so at once take turns.
 const GENERATIONS_LOCK: i64 = 0x6361_7073_756c_6567;
 
@@ -111,6 +119,9 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
     }
     let live = sqlx::query(&select("status = 'live'")).fetch_optional(&mut *transaction).await?;
     if let Some(live) = live.as_ref().map(generation).transpose()?.filter(Generation::is_of_this_build) {
+        if !is_explained(&mut transaction, &live).await? {
+            in_schema(&mut transaction, &live, &comments()).await?;
+        }
         show_all(&mut transaction, &live).await?;
     }
     transaction.commit().await?;
@@ -289,8 +300,24 @@ async fn create(connection: &mut PgConnection, status: GenerationStatus) -> Resu
     .await?;
     (&mut *connection).execute(format!("CREATE SCHEMA {}", generation.schema).as_str()).await?;
     in_schema(connection, &generation, &tables()).await?;
+    in_schema(connection, &generation, &comments()).await?;
     analysts::secure(connection, &generation.schema).await?;
     Ok(generation)
+}
+
+/// Whether its tables were explained when it was made; older programs did not. A comment waits for a vacuum of its table, so
+/// none is made twice.
+async fn is_explained(connection: &mut PgConnection, generation: &Generation) -> Result<bool, Error> {
+    let is_explained = sqlx::query_scalar(
+        "SELECT NOT EXISTS (
+             SELECT FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+             WHERE relnamespace = $1::regnamespace AND relkind = 'r' AND col_description(attrelid, attnum) IS NULL
+         )",
+    )
+    .bind(&generation.schema)
+    .fetch_one(connection)
+    .await?;
+    Ok(is_explained)
 }
 
 async fn index(connection: &mut PgConnection, generation: &Generation) -> Result<(), Error> {

@@ -63,6 +63,74 @@ async fn files_are_ingested_once_and_events_exported_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_of_any_kind_are_ingested_once_and_in_their_order() {
+    let (program, client, _place, directory) = up().await;
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let deal = |n: usize| {
+        let value = json!({"amount": "1200.00", "currency": "USD"});
+        let opened = json!({"account_id": "acme", "annual_value": value, "expected_close": "2026-12-01",
+            "occurred_at": "2026-09-01T09:00:00Z"});
+        let stages = ["proposal", "discovery", "proposal"].map(|stage| ("advance", json!({"stage": stage})));
+        let commands = [("open", opened)].into_iter().chain(stages).chain([("win", json!({}))]);
+        commands
+            .map(|(name, data)| {
+                format!("{}\n", json!({"collection": "deals", "id": format!("d{n}"), "command": name, "data": data}))
+            })
+            .collect::<String>()
+    };
+    // More than one request; without times, so that all rests on their order.
+    let mixed = (0..500).map(deal).collect::<String>()
+        + &format!(
+            "{}\n",
+            json!({"collection": "accounts", "id": "acme", "command": "enable_feature", "data": {"feature": "quiz"}})
+        )
+        + &format!(
+            "{}\n",
+            json!({"collection": "accounts", "id": "acme", "command": "disable_feature", "data": {"feature": "quiz"}})
+        );
+    let mixed = write("mixed.ndjson", &mixed);
+    let spend = write(
+        "spend.csv",
+        "id,category,amount.amount,amount.currency,is_cogs,occurred_at\n\
+         s-1,marketing,1200.00,USD,FALSE,2026-10-06T15:00:00Z\n\
+         s-2,infrastructure,80.50,USD,TRUE,2026-10-07T15:00:00Z\n",
+    );
+    for (accepted, duplicates) in [(2_502, 0), (0, 2_502)] {
+        let output = run(&directory, &["ingest", "--json", &mixed]);
+        assert!(output.status.success(), "{}", said(&output));
+        let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let file = &summary["files"][0];
+        assert_eq!((&file["accepted"], &file["duplicates"]), (&json!(accepted), &json!(duplicates)), "{summary}");
+        let output = run(&directory, &["ingest", "--collection", "spend", "--command", "record", &spend]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+
+    let events = async |filter: &str| {
+        let body = client.get(&format!("/v1/events?{filter}")).await;
+        body["data"].as_array().expect("a list").clone()
+    };
+    let types =
+        |events: &[Value]| events.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect::<Vec<_>>();
+    let of_deal = events("collection=deals&id=d499").await;
+    assert_eq!(types(&of_deal), ["DealOpened", "DealAdvanced", "DealAdvanced", "DealAdvanced", "DealWon"]);
+    assert_eq!(types(&events("collection=accounts&id=acme").await), ["FeatureEnabled", "FeatureDisabled"]);
+    let of_spend = events("collection=spend&id=s-2").await;
+    assert_eq!(of_spend.len(), 1);
+    let recorded = &of_spend[0]["data"];
+    assert_eq!((&recorded["amount"]["amount"], &recorded["is_cogs"]), (&json!("80.50"), &json!(true)), "{of_spend:?}");
+
+    let rows = write("more.csv", "id,category,amount.amount,amount.currency\ns-3,personnel,80.5,USD\n");
+    let output = run(&directory, &["ingest", "--collection", "spend", "--command", "record", &rows]);
+    assert!(!output.status.success(), "a rejected line is no success");
+    assert!(said(&output).contains("line 2: invalid_field") && said(&output).contains("/data/amount"), "{}", said(&output));
+    assert!(program.stop().await, "it stops well");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_works_from_its_making_to_its_end_and_for_its_tenant_only() {
     let (program, client, place, directory) = up().await;
     client.open_capsule("c1").await;

@@ -12,6 +12,7 @@ mod bad_input;
 mod browser;
 mod clients_guide;
 mod data;
+mod explained;
 mod faults;
 mod ingest;
 mod kpis;

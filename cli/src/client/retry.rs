@@ -16,6 +16,8 @@ pub(crate) struct Patience {
 impl Patience {
     pub(crate) const CONNECT: Duration = Duration::from_secs(5);
     pub(crate) const ONE_REQUEST: Duration = Duration::from_secs(60);
+    /// For a request that the server still carries out though nobody waits for its answer.
+    pub(crate) const UNDERWAY: Duration = Duration::from_secs(10);
 }
 
 impl Default for Patience {

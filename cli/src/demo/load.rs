@@ -123,7 +123,7 @@ async fn archive_capsules(client: &Client, company: &Company) -> Result<()> {
 
 async fn commands(client: &Client, lines: Vec<String>, allowed: &[&str]) -> Result<()> {
     for chunk in lines.chunks(BATCH) {
-        check(&client.post_commands_ndjson(chunk.concat().into()).await?, allowed)?;
+        check(&client.post_commands_ndjson(chunk.concat().into(), Encoding::Plain).await?, allowed)?;
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ async fn send_story(client: &Client, company: &Company, cancel: &CancellationTok
             break;
         }
         let lines: Vec<String> = (done..).zip(chunk).map(|(number, fact)| fact_line(number, fact)).collect();
-        check(&client.post_commands_ndjson(lines.concat().into()).await?, &[])?;
+        check(&client.post_commands_ndjson(lines.concat().into(), Encoding::Plain).await?, &[])?;
         done += chunk.len() as u64;
         progress.set(done, done);
     }

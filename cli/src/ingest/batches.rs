@@ -8,11 +8,16 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::Named;
+use super::keys::Keys;
+use super::kind::Kind;
 use super::records::{self, Place, RawBytes, Records, Unreadable};
 use crate::client::Encoding;
 
 /// Half of what the API takes: a request stays short, so answers and progress come often.
-const EVENTS_MAX: usize = 5_000;
+const INTERACTIONS_MAX: usize = 5_000;
+/// Fewer, for those of one aggregate are carried out one after the other.
+const COMMANDS_MAX: usize = 1_000;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Batches ready and waiting to be sent.
 const WAITING_MAX: usize = 2;
@@ -20,9 +25,10 @@ const WAITING_MAX: usize = 2;
 /// Some records in a row.
 #[derive(Debug)]
 pub(super) struct Batch {
+    pub(super) kind: Kind,
     /// NDJSON.
     pub(super) plain: Bytes,
-    /// The same, encoded as asked.
+    /// The same, commands with their keys, encoded as asked.
     pub(super) wire: Bytes,
     /// Of each event, the line that it starts on and its end in `plain`.
     pub(super) lines: Vec<(u64, usize)>,
@@ -53,14 +59,26 @@ pub(super) enum End {
 type Reading = JoinHandle<io::Result<End>>;
 
 /// The batches of a file from `place` on.
-pub(super) fn read(path: &Path, place: Place, encoding: Encoding) -> io::Result<(impl Stream<Item = Batch> + use<>, Reading)> {
+pub(super) fn read(
+    path: &Path,
+    named: &Named,
+    place: Place,
+    encoding: Encoding,
+) -> io::Result<(impl Stream<Item = Batch> + use<>, Reading)> {
+    let named = named.clone();
     let raw = RawBytes::default();
     let input = records::open(path, raw.clone())?;
     let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut records = Records::of(input)?;
-        records.skip_to(place)?;
-        while let Some(batch) = next_batch(&mut records, encoding, &raw)? {
+        let mut records = Records::of(input, &named)?;
+        let mut keys = Keys::default();
+        let kind = records.kind();
+        records.skip_to(place, |json| {
+            if kind == Kind::Commands {
+                keys.next(json);
+            }
+        })?;
+        while let Some(batch) = next_batch(&mut records, &mut keys, encoding, &raw)? {
             if sender.blocking_send(batch).is_err() {
                 return Ok(End::OfInterest);
             }
@@ -70,13 +88,23 @@ pub(super) fn read(path: &Path, place: Place, encoding: Encoding) -> io::Result<
     Ok((futures::stream::poll_fn(move |context| receiver.poll_recv(context)), reading))
 }
 
-fn next_batch(records: &mut Records, encoding: Encoding, raw: &RawBytes) -> io::Result<Option<Batch>> {
-    let mut plain = Vec::new();
+fn next_batch(records: &mut Records, keys: &mut Keys, encoding: Encoding, raw: &RawBytes) -> io::Result<Option<Batch>> {
+    let kind = records.kind();
+    let count_max = match kind {
+        Kind::Interactions => INTERACTIONS_MAX,
+        Kind::Commands => COMMANDS_MAX,
+    };
+    let (mut plain, mut keyed) = (Vec::new(), Vec::new());
     let (mut lines, mut unreadable, mut end) = (Vec::new(), Vec::new(), None);
-    while lines.len() < EVENTS_MAX && unreadable.len() < EVENTS_MAX && plain.len() < BYTES_MAX - records::EVENT_BYTES_MAX {
+    while lines.len() < count_max && unreadable.len() < count_max && plain.len() < BYTES_MAX - records::EVENT_BYTES_MAX {
+        let start = plain.len();
         let Some(record) = records.next(&mut plain)? else { break };
         match record.readable {
             Ok(()) => {
+                if kind == Kind::Commands {
+                    keys.write(&plain[start..], &mut keyed);
+                    keyed.push(b'\n');
+                }
                 lines.push((record.line, plain.len()));
                 plain.push(b'\n');
             }
@@ -86,11 +114,12 @@ fn next_batch(records: &mut Records, encoding: Encoding, raw: &RawBytes) -> io::
     }
     let Some(end) = end else { return Ok(None) };
     let plain = Bytes::from(plain);
+    let sent = if kind == Kind::Commands { Bytes::from(keyed) } else { plain.clone() };
     let wire = match encoding {
-        Encoding::Plain => plain.clone(),
-        Encoding::Gzip => packed(&plain)?,
+        Encoding::Plain => sent,
+        Encoding::Gzip => packed(&sent)?,
     };
-    Ok(Some(Batch { plain, wire, lines, unreadable, end, raw_bytes: raw.get() }))
+    Ok(Some(Batch { kind, plain, wire, lines, unreadable, end, raw_bytes: raw.get() }))
 }
 
 fn packed(plain: &[u8]) -> io::Result<Bytes> {

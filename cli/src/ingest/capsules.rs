@@ -7,8 +7,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::Named;
 use super::records::{self, RawBytes, Records};
-use crate::client::{BatchResult, Client};
+use crate::client::{BatchResult, Client, Encoding};
 
 /// Commands in one request.
 const COMMANDS_MAX: usize = 5_000;
@@ -42,7 +43,8 @@ pub(super) async fn create_and_publish(client: &Client, path: &Path) -> Result<O
     for chunk in capsules.chunks(COMMANDS_MAX) {
         for command in ["create", "publish"] {
             let body: String = chunk.iter().map(|capsule| line(capsule, command)).collect();
-            let answer = client.post_commands_ndjson(body.into()).await.context("the capsules could not be sent")?;
+            let answer =
+                client.post_commands_ndjson(body.into(), Encoding::Plain).await.context("the capsules could not be sent")?;
             let refused: Vec<_> = answer.refused().filter(|result| !was_open_once(result)).collect();
             for result in refused.iter().take(SHOWN_MAX) {
                 let detail = result.detail.as_deref().unwrap_or_default();
@@ -75,7 +77,7 @@ fn line(capsule: &Capsule, command: &str) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<Capsule>> {
-    let mut records = Records::of(records::open(path, RawBytes::default())?)?;
+    let mut records = Records::of(records::open(path, RawBytes::default())?, &Named::default())?;
     if matches!(records, Records::Rows(_)) {
         bail!("one JSON object a line is needed, with id and title");
     }

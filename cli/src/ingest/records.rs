@@ -1,5 +1,6 @@
 //! The records of a file, one at a time, each as one line of JSON: NDJSON as it is, CSV by its header.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-use super::is_stdin;
+use super::kind::Kind;
+use super::{Named, is_stdin};
 
 mod rows;
 use rows::Rows;
@@ -17,6 +19,8 @@ use rows::Rows;
 /// The API's limit for one event. A longer one is refused here, so that no line can fill the memory.
 pub(super) const EVENT_BYTES_MAX: usize = 32 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
+/// Records that are looked at for what a file holds: the first may be broken. Where none says it, they are interactions.
+const TELLING_MAX: usize = 100;
 
 /// A place between two records, in the file as it is after unpacking.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,17 +90,27 @@ fn unpacked(source: impl Read + Send + 'static) -> io::Result<Input> {
 }
 
 pub(super) enum Records {
-    Lines(Lines),
+    Lines(Box<Lines>),
     Rows(Box<Rows>),
 }
 
 impl Records {
-    /// Tells NDJSON from CSV by its first character.
-    pub(super) fn of(mut input: Input) -> io::Result<Self> {
+    /// Tells NDJSON from CSV by its first character, and what it holds by its header or first record.
+    pub(super) fn of(mut input: Input, named: &Named) -> io::Result<Self> {
         match input.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'[') => Err(invalid("it holds a JSON array; one object a line (NDJSON) is needed")),
-            Some(b'{') | None => Ok(Self::Lines(Lines { input, place: Place::default() })),
-            Some(_) => Ok(Self::Rows(Box::new(Rows::of(input)?))),
+            Some(b'{') | None if named.is_given() => {
+                Err(invalid("--collection and --command are for CSV; a line of NDJSON names its own"))
+            }
+            Some(b'{') | None => Ok(Self::Lines(Box::new(Lines::of(input)?))),
+            Some(_) => Ok(Self::Rows(Box::new(Rows::of(input, named)?))),
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Lines(lines) => lines.kind,
+            Self::Rows(rows) => rows.kind(),
         }
     }
 
@@ -108,16 +122,17 @@ impl Records {
         }
     }
 
-    /// Passes over everything before `place`.
-    pub(super) fn skip_to(&mut self, place: Place) -> io::Result<()> {
-        let mut passed = Vec::new();
+    /// Passes over everything before `place`, and shows each record's JSON.
+    pub(super) fn skip_to(&mut self, place: Place, mut passed: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut json = Vec::new();
         let mut at = Place::default();
         while at.bytes < place.bytes {
-            passed.clear();
-            match self.next(&mut passed)? {
+            json.clear();
+            match self.next(&mut json)? {
                 Some(record) => at = record.end,
                 None => break,
             }
+            passed(&json);
         }
         Ok(())
     }
@@ -130,10 +145,38 @@ fn invalid(reason: impl Into<String>) -> io::Error {
 pub(super) struct Lines {
     input: Input,
     place: Place,
+    kind: Kind,
+    /// Read already, to know the kind.
+    first: VecDeque<(Vec<u8>, Record)>,
 }
 
 impl Lines {
+    fn of(input: Input) -> io::Result<Self> {
+        let mut lines = Self { input, place: Place::default(), kind: Kind::Interactions, first: VecDeque::new() };
+        while lines.first.len() < TELLING_MAX {
+            let mut json = Vec::new();
+            let Some(record) = lines.read(&mut json)? else { break };
+            let kind = Kind::of(&json);
+            lines.first.push_back((json, record));
+            if let Some(kind) = kind {
+                lines.kind = kind;
+                break;
+            }
+        }
+        Ok(lines)
+    }
+
     fn next(&mut self, json: &mut Vec<u8>) -> io::Result<Option<Record>> {
+        match self.first.pop_front() {
+            Some((first, record)) => {
+                json.extend_from_slice(&first);
+                Ok(Some(record))
+            }
+            None => self.read(json),
+        }
+    }
+
+    fn read(&mut self, json: &mut Vec<u8>) -> io::Result<Option<Record>> {
         loop {
             let start = json.len();
             let read = (&mut self.input).take(EVENT_BYTES_MAX as u64 + 2).read_until(b'\n', json)?;
@@ -190,7 +233,11 @@ mod tests {
     use super::*;
 
     pub(super) fn all(bytes: impl Into<Vec<u8>>) -> Vec<(u64, Result<String, &'static str>)> {
-        let mut records = Records::of(unpacked(Cursor::new(bytes.into())).expect("opened")).expect("known form");
+        all_named(bytes, &Named::default())
+    }
+
+    pub(super) fn all_named(bytes: impl Into<Vec<u8>>, named: &Named) -> Vec<(u64, Result<String, &'static str>)> {
+        let mut records = Records::of(unpacked(Cursor::new(bytes.into())).expect("opened"), named).expect("known form");
         let mut found = Vec::new();
         let mut json = Vec::new();
         while let Some(record) = records.next(&mut json).expect("read") {
@@ -236,11 +283,13 @@ mod tests {
             "{\"a\":1}\n\n{\"a\":2}\n{\"a\":3}\n",
             "id,capsule_id,kind,feature\n1,c,view,\"two\nlines\"\n2,c,view,\n3,c,view,\n",
         ] {
-            let records = || Records::of(unpacked(Cursor::new(text)).expect("opened")).expect("known form");
+            let records = || Records::of(unpacked(Cursor::new(text)).expect("opened"), &Named::default()).expect("known form");
             let (mut first, mut json) = (records(), Vec::new());
             let place = first.next(&mut json).expect("read").expect("a record").end;
             let mut second = records();
-            second.skip_to(place).expect("skipped");
+            let mut passed = 0;
+            second.skip_to(place, |_| passed += 1).expect("skipped");
+            assert_eq!(passed, 1);
             let (mut rest, mut resumed) = (Vec::new(), Vec::new());
             while let Some(record) = first.next(&mut rest).expect("read") {
                 let other = second.next(&mut resumed).expect("read").expect("the same record");
@@ -253,7 +302,25 @@ mod tests {
 
     #[test]
     fn an_array_is_refused_with_what_to_do() {
-        let error = Records::of(unpacked(Cursor::new("[{}]")).expect("opened")).err().expect("refused");
-        assert!(error.to_string().contains("one object a line"), "{error}");
+        let refusal = |text: &'static str, named: &Named| {
+            Records::of(unpacked(Cursor::new(text)).expect("opened"), named).err().expect("refused").to_string()
+        };
+        assert!(refusal("[{}]", &Named::default()).contains("one object a line"));
+        let named = Named { collection: Some("deals".to_owned()), command: None };
+        assert!(refusal("{}", &named).contains("are for CSV"));
+    }
+
+    #[test]
+    fn what_a_file_holds_is_told_by_its_first_record_that_says_so() {
+        let kind =
+            |text: String| Records::of(unpacked(Cursor::new(text)).expect("opened"), &Named::default()).expect("known").kind();
+        const WIN: &str = "{\"collection\":\"deals\",\"id\":\"d\",\"command\":\"win\"}\n";
+        const VIEW: &str = "{\"id\":\"i\",\"capsule_id\":\"c\",\"kind\":\"view\"}\n";
+        assert_eq!(kind(format!("{WIN}{VIEW}")), Kind::Commands);
+        assert_eq!(kind(format!("{{broken\n{{}}\n{WIN}")), Kind::Commands);
+        assert_eq!(kind(format!("{VIEW}{WIN}")), Kind::Interactions);
+        assert_eq!(kind(String::new()), Kind::Interactions);
+        assert_eq!(kind("collection,id,command\n".to_owned()), Kind::Commands);
+        assert_eq!(kind("id,capsule_id,kind\n".to_owned()), Kind::Interactions);
     }
 }

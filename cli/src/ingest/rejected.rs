@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::batches::Batch;
 use super::beside;
+use super::kind::Kind;
 use crate::client::{BatchAnswer, Status};
 
 #[derive(Debug)]
@@ -36,6 +37,14 @@ struct Rejected<'a> {
     /// The line as it was, where it is no JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+}
+
+/// A record of the other kind is refused by the API, but for a field; this is the reason behind it.
+fn mixed(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Interactions => "is a command, in a file that begins with an interaction; put it into a file of its own",
+        Kind::Commands => "is an interaction, in a file that begins with a command; put it into a file of its own",
+    }
 }
 
 impl Rejected<'_> {
@@ -78,12 +87,13 @@ impl RejectedLines {
         for result in answer.refused() {
             let json = batch.event(result.index).context("the API answered for an event that it was not sent")?;
             let event = serde_json::from_slice(json).ok();
+            let is_other = Kind::of(json).is_some_and(|kind| kind != batch.kind);
             rejected.push(Rejected {
                 line: batch.lines[result.index].0,
                 status: result.status,
-                code: result.code.as_deref(),
-                detail: result.detail.as_deref(),
-                field: result.field.as_deref(),
+                code: if is_other { Some("mixed_file") } else { result.code.as_deref() },
+                detail: if is_other { Some(mixed(batch.kind)) } else { result.detail.as_deref() },
+                field: result.field.as_deref().filter(|_| !is_other),
                 text: event.is_none().then(|| String::from_utf8_lossy(json).into_owned()),
                 event,
             });

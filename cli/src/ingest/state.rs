@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::records::Place;
-use super::{beside, is_stdin};
+use super::{Named, Options, beside, is_stdin};
 
 const HASHED_BYTES: u64 = 64 * 1024;
 
@@ -42,6 +42,9 @@ struct Identity {
     modified_ms: u64,
     /// Of the first 64 KiB.
     sha256: String,
+    /// As what its rows were sent.
+    #[serde(flatten)]
+    named: Named,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,12 +64,12 @@ pub(super) struct StateFile {
 }
 
 impl StateFile {
-    /// The state of `source` as an interrupted run left it; afresh if there is none, or `restart` is asked for.
-    pub(super) fn open(source: &Path, dir: Option<&Path>, api: &Url, restart: bool) -> Result<Self> {
-        let path = beside(source, dir, ".ingest");
-        let identity = identity(source, api).with_context(|| format!("cannot read {}", source.display()))?;
+    /// The state of `source` as an interrupted run left it; afresh if there is none, or a new start is asked for.
+    pub(super) fn open(source: &Path, options: &Options, api: &Url) -> Result<Self> {
+        let path = beside(source, options.state_dir.as_deref(), ".ingest");
+        let identity = identity(source, &options.named, api).with_context(|| format!("cannot read {}", source.display()))?;
         let answered = match &identity {
-            Some(identity) if !restart => left(&path, identity)?,
+            Some(identity) if !options.restart => left(&path, identity)?,
             _ => Answered::default(),
         };
         Ok(Self { path, identity, answered })
@@ -126,7 +129,7 @@ fn left(path: &Path, identity: &Identity) -> Result<Answered> {
     }
 }
 
-fn identity(source: &Path, api: &Url) -> io::Result<Option<Identity>> {
+fn identity(source: &Path, named: &Named, api: &Url) -> io::Result<Option<Identity>> {
     if is_stdin(source) {
         return Ok(None);
     }
@@ -142,13 +145,14 @@ fn identity(source: &Path, api: &Url) -> io::Result<Option<Identity>> {
         size_bytes: metadata.len(),
         modified_ms: u64::try_from(modified.as_millis()).unwrap_or(u64::MAX),
         sha256: Sha256::digest(&start).iter().map(|byte| format!("{byte:02x}")).collect(),
+        named: named.clone(),
     }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::tests::Folder;
+    use crate::ingest::tests::{Folder, options};
 
     fn api() -> Url {
         "http://127.0.0.1:8080".parse().expect("an address")
@@ -163,7 +167,7 @@ mod tests {
     fn an_interrupted_run_is_continued_and_a_changed_file_is_not() {
         let folder = Folder::new();
         let file = folder.write("a.ndjson", "{}\n{}\n{}\n");
-        let open = |restart| StateFile::open(&file, None, &api(), restart).expect("opened");
+        let open = |restart| StateFile::open(&file, &Options { restart, ..options([]) }, &api()).expect("opened");
         let mut state = open(false);
         assert_eq!(state.answered(), &Answered::default());
         state.advance(some_way_in());
@@ -171,7 +175,10 @@ mod tests {
         assert_eq!(open(false).answered(), &some_way_in());
         assert_eq!(open(true).answered(), &Answered::default());
         let elsewhere = "http://127.0.0.1:9".parse().expect("an address");
-        assert_eq!(StateFile::open(&file, None, &elsewhere, false).expect("opened").answered(), &Answered::default());
+        assert_eq!(StateFile::open(&file, &options([]), &elsewhere).expect("opened").answered(), &Answered::default());
+        let mut as_commands = options([]);
+        as_commands.named.command = Some("win".to_owned());
+        assert_eq!(StateFile::open(&file, &as_commands, &api()).expect("opened").answered(), &Answered::default());
 
         folder.write("a.ndjson", "{}\n{}\n{}\n{}\n");
         assert_eq!(open(false).answered(), &Answered::default());
@@ -184,14 +191,14 @@ mod tests {
         let folder = Folder::new();
         let file = folder.write("a.ndjson", "{}\n");
         folder.write("a.ndjson.ingest", "{\"api\":");
-        assert_eq!(StateFile::open(&file, None, &api(), false).expect("opened").answered(), &Answered::default());
+        assert_eq!(StateFile::open(&file, &options([]), &api()).expect("opened").answered(), &Answered::default());
     }
 
     #[test]
     fn counts_add_up_over_batches_and_the_last_token_stays() {
         let folder = Folder::new();
         let file = folder.write("a.ndjson", "{}\n");
-        let mut state = StateFile::open(&file, Some(&folder.path), &api(), false).expect("opened");
+        let mut state = StateFile::open(&file, &options([]), &api()).expect("opened");
         state.advance(some_way_in());
         state.advance(Answered { place: Place { bytes: 9, line: 4 }, duplicates: 1, rejected: 1, ..Answered::default() });
         assert_eq!((state.answered().events(), state.answered().token.as_deref()), (4, Some("t")));

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::client::fake::{Asked, FakeApi, Reply};
@@ -32,8 +34,9 @@ impl Drop for Folder {
     }
 }
 
-fn options(files: impl IntoIterator<Item = PathBuf>) -> Options {
-    Options { files: files.into_iter().collect(), capsules: None, concurrency: 4, gzip: false, restart: false, state_dir: None }
+pub(in crate::ingest) fn options(files: impl IntoIterator<Item = PathBuf>) -> Options {
+    let (files, named) = (files.into_iter().collect(), Named::default());
+    Options { files, named, capsules: None, concurrency: 4, gzip: false, restart: false, state_dir: None }
 }
 
 fn interactions(count: usize) -> String {
@@ -140,7 +143,7 @@ async fn an_error_for_the_whole_batch_ends_the_run_and_keeps_the_place() {
     options.concurrency = 1;
     let error = send(&client(&api), &options, CancellationToken::new()).await.expect_err("stopped");
     assert!(format!("{error:#}").contains("401 key_expired: the key expired"), "{error:#}");
-    let state = StateFile::open(&file, None, client(&api).base(), false).expect("a state");
+    let state = StateFile::open(&file, &options, client(&api).base()).expect("a state");
     assert_eq!((state.answered().place.line, state.answered().accepted), (5_000, 5_000));
 }
 
@@ -151,6 +154,101 @@ async fn an_answer_that_does_not_add_up_is_not_believed() {
     let api = FakeApi::answering(|_| Reply::new(200, r#"{"accepted":1,"duplicates":0,"rejected":0,"results":[]}"#)).await;
     let error = send(&client(&api), &options([file]), CancellationToken::new()).await.expect_err("stopped");
     assert!(format!("{error:#}").contains("1 events of the 2"), "{error:#}");
+}
+
+fn commands(count: usize) -> String {
+    let line = |n| format!("{{\"collection\":\"deals\",\"id\":\"d{}\",\"command\":\"c{n}\",\"data\":{{}}}}\n", n % 7);
+    (0..count).map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_go_one_request_after_the_other_each_line_with_its_key() {
+    let folder = Folder::new();
+    let overtaken = Arc::new(AtomicBool::new(false));
+    let (known, in_the_air, seen) = (Mutex::new(HashSet::new()), AtomicBool::new(false), overtaken.clone());
+    let api = FakeApi::answering(move |asked| {
+        seen.fetch_or(in_the_air.swap(true, SeqCst), SeqCst);
+        // Time for another request to come in, if one is on its way.
+        std::thread::sleep(Duration::from_millis(20));
+        let reply = answer(asked, &mut known.lock().expect("no test panics here"));
+        in_the_air.store(false, SeqCst);
+        reply
+    })
+    .await;
+    let file = folder.write("a.ndjson", &commands(3_500));
+    let run = async || send(&client(&api), &options([file.clone()]), CancellationToken::new()).await.expect("ran");
+    let first = run().await;
+    assert!(first.is_success(), "{first}");
+    assert_eq!((first.files[0].accepted, api.requests().len()), (3_500, 4));
+    assert!(!overtaken.load(SeqCst), "two requests were in the air at once");
+    assert_eq!(api.requests()[0].line, "POST /v1/commands HTTP/1.1");
+    assert_eq!(run().await.files[0].duplicates, 3_500);
+    let requests = api.requests();
+    let keys = |requests: &[Asked]| -> Vec<_> {
+        requests.iter().flat_map(Asked::lines).map(|line| line["idempotency_key"].to_string()).collect()
+    };
+    assert_eq!(keys(&requests[..4]), keys(&requests[4..]), "the same keys in every run");
+    assert_eq!(keys(&requests[..4]).iter().collect::<HashSet<_>>().len(), 3_500);
+}
+
+#[tokio::test]
+async fn commands_that_are_interrupted_go_on_with_the_keys_of_a_run_in_one() {
+    let folder = Folder::new();
+    let line = "{\"collection\":\"deals\",\"id\":\"d\",\"command\":\"win\"}\n";
+    let file = folder.write("a.ndjson", &line.repeat(1_500));
+    let cancel = CancellationToken::new();
+    let cancelling = cancel.clone();
+    let api = FakeApi::answering(move |asked| {
+        cancelling.cancel();
+        let count = asked.lines().len();
+        Reply::new(200, format!(r#"{{"accepted":{count},"duplicates":0,"rejected":0,"results":[]}}"#))
+    })
+    .await;
+    let options = options([file]);
+    let first = send(&client(&api), &options, cancel).await.expect("ran");
+    assert!(first.interrupted, "{first}");
+    let second = send(&client(&api), &options, CancellationToken::new()).await.expect("ran");
+    assert_eq!((second.files[0].skipped, second.files[0].accepted), (1_000, 1_500));
+    let keys: HashSet<_> =
+        api.requests().iter().flat_map(Asked::lines).map(|line| line["idempotency_key"].to_string()).collect();
+    assert_eq!(keys.len(), 1_500, "each time that it is said is a fact of its own");
+}
+
+#[tokio::test]
+async fn a_record_of_the_other_kind_is_refused_with_the_reason() {
+    let (folder, view) = (Folder::new(), interactions(1));
+    let api = FakeApi::answering(|asked| {
+        let count = asked.lines().len();
+        let results = serde_json::json!([{"index": count - 1, "id": null, "status": "rejected", "code": "unknown_field",
+            "detail": "unknown field", "field": "/x"}]);
+        let body = serde_json::json!({"accepted": count - 1, "duplicates": 0, "rejected": 1, "results": results});
+        Reply::new(207, body.to_string())
+    })
+    .await;
+    let files = [
+        folder.write("a.ndjson", &format!("{}{view}", commands(1))),
+        folder.write("b.ndjson", &format!("{view}{}", commands(1))),
+    ];
+    let summary = send(&client(&api), &options(files), CancellationToken::new()).await.expect("ran");
+    let said: Vec<_> = summary.files.iter().flat_map(|file| &file.first_rejected).collect();
+    assert!(said[0].starts_with("line 2: mixed_file: is an interaction, in a file that begins with a command"), "{said:?}");
+    assert!(said[1].starts_with("line 2: mixed_file: is a command, in a file that begins with an interaction"), "{said:?}");
+    let lines = rejected_lines(summary.files[0].rejected_lines.as_ref().expect("written"));
+    assert_eq!(lines[0]["event"]["capsule_id"], "c", "as it stood in the file");
+}
+
+#[tokio::test]
+async fn rows_of_commands_are_sent_as_commands() {
+    let (folder, api) = (Folder::new(), ledger().await);
+    let mut options = options([folder.write("spend.csv", "id,category,amount.amount,amount.currency\ns,personnel,7.00,USD\n")]);
+    options.named = Named { collection: Some("spend".to_owned()), command: Some("record".to_owned()) };
+    let summary = send(&client(&api), &options, CancellationToken::new()).await.expect("ran");
+    assert!(summary.is_success(), "{summary}");
+    let sent = &api.requests()[0];
+    assert_eq!(
+        (sent.line.as_str(), &sent.lines()[0]["data"]["amount"]["amount"]),
+        ("POST /v1/commands HTTP/1.1", &"7.00".into())
+    );
 }
 
 #[tokio::test]

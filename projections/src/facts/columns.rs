@@ -72,23 +72,34 @@ pub(crate) fn create_index(aggregate_type: AggregateType) -> String {
 }
 
 pub(crate) fn create_view(aggregate_type: AggregateType) -> String {
-    let (view, id) = (table_name(aggregate_type), id_column(aggregate_type));
-    let shared = SHARED.map(|(name, _, comment)| (name.to_owned(), comment.to_owned()));
-    let own = columns(aggregate_type).into_iter().map(|column| (column.name, column.comment));
-    let all: Vec<(String, String)> = [(id, format!("The {} as its client named it.", aggregate_type.as_str()))]
-        .into_iter()
-        .chain(shared)
-        .chain(own)
-        .collect();
-    let names = all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let view = table_name(aggregate_type);
+    let names: Vec<String> = explained(aggregate_type).into_iter().map(|(name, _)| name).collect();
+    let names = names.join(", ");
+    let text = format!("CREATE OR REPLACE VIEW {{views}}.{view} AS\nSELECT {names}\nFROM {{generation}}.{view};\n");
+    text + &comments("VIEW", &format!("{{views}}.{view}"), aggregate_type)
+}
+
+/// Says of the table and each column what it is; the same as of its view.
+pub(crate) fn explain_table(aggregate_type: AggregateType) -> String {
+    comments("TABLE", &table_name(aggregate_type), aggregate_type)
+}
+
+fn comments(what: &str, name: &str, aggregate_type: AggregateType) -> String {
     let events = aggregate_type.events().iter().map(|event| event.name).collect::<Vec<_>>().join(", ");
-    let mut text = format!("CREATE OR REPLACE VIEW {{views}}.{view} AS\nSELECT {names}\nFROM {{generation}}.{view};\n");
-    writeln!(text, "COMMENT ON VIEW {{views}}.{view} IS 'One row an event: {events}.';").expect("a text takes more");
-    for (name, comment) in all {
+    let mut text = format!("COMMENT ON {what} {name} IS 'One row an event: {events}.';\n");
+    for (column, comment) in explained(aggregate_type) {
         let comment = comment.replace('\'', "''");
-        writeln!(text, "COMMENT ON COLUMN {{views}}.{view}.{name} IS '{comment}';").expect("a text takes more");
+        writeln!(text, "COMMENT ON COLUMN {name}.{column} IS '{comment}';").expect("a text takes more");
     }
     text
+}
+
+/// All columns, in their order, with what they mean.
+fn explained(aggregate_type: AggregateType) -> Vec<(String, String)> {
+    let id = (id_column(aggregate_type), format!("The {} as its client named it.", aggregate_type.as_str().replace('_', " ")));
+    let shared = SHARED.map(|(name, _, comment)| (name.to_owned(), comment.to_owned()));
+    let own = columns(aggregate_type).into_iter().map(|column| (column.name, column.comment));
+    [id].into_iter().chain(shared).chain(own).collect()
 }
 
 /// The names of the columns beside the shared ones; made once, for every event asks.
@@ -102,11 +113,13 @@ pub(crate) fn column_names(aggregate_type: AggregateType) -> &'static BTreeSet<S
 /// The columns beside the shared ones, by name.
 pub(crate) fn columns(aggregate_type: AggregateType) -> Vec<Column> {
     let mut columns: BTreeMap<String, Column> = BTreeMap::new();
+    let descriptions = descriptions(aggregate_type);
     for event in aggregate_type.events() {
         let schema = (event.schema)().to_value();
         for (name, property) in properties(&schema) {
             if name != "occurred_at" {
-                for column in of_property(name, property, &schema) {
+                let meaning = Meaning { said: descriptions.get(name).cloned(), part_of: None };
+                for column in of_property(name, property, &schema, &meaning) {
                     let known = columns.entry(column.name.clone()).or_insert_with(|| column.clone());
                     assert_eq!(known.sql_type, column.sql_type, "{name} has one type in all events of a stream");
                 }
@@ -116,21 +129,82 @@ pub(crate) fn columns(aggregate_type: AggregateType) -> Vec<Column> {
     columns.into_values().collect()
 }
 
+/// What the events say that each field means; where they do not, the commands, of a field of the same form.
+fn descriptions(aggregate_type: AggregateType) -> BTreeMap<String, String> {
+    let events = aggregate_type.events().into_iter().map(|event| event.schema);
+    let commands = aggregate_type.commands().into_iter().map(|command| command.schema);
+    let mut forms: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut descriptions = BTreeMap::new();
+    for schema in events.chain(commands) {
+        let schema = schema().to_value();
+        for (name, property) in properties(&schema) {
+            let form = resolved(property, &schema).1.map(str::to_owned);
+            let is_same = *forms.entry(name.to_owned()).or_insert_with(|| form.clone()) == form;
+            if let Some(description) = property["description"].as_str().filter(|_| is_same) {
+                descriptions.entry(name.to_owned()).or_insert_with(|| description.replace('\n', " "));
+            }
+        }
+    }
+    descriptions
+}
+
 fn properties(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
     schema["properties"].as_object().into_iter().flatten().map(|(name, property)| (name.as_str(), property))
 }
 
+/// What is known of a field's meaning before its form is looked at.
+struct Meaning {
+    said: Option<String>,
+    /// What the object means that it is a field of, and its name there.
+    part_of: Option<(String, String)>,
+}
+
+impl Meaning {
+    /// In one line. What a form means in general comes last, and of an amount says nothing.
+    fn comment(&self, name: &str, form: Option<&Value>) -> String {
+        let comment = match (&self.said, form.and_then(|form| form["description"].as_str()), &self.part_of) {
+            (Some(said), ..) => said.clone(),
+            (None, Some(form), _) => form.replace('\n', " "),
+            (None, None, Some((whole, part))) => format!("{}: {}.", first_sentence(whole).0, part.replace('_', " ")),
+            (None, None, None) => format!("{}.", sentence(name)),
+        };
+        match form.map(values).unwrap_or_default()[..] {
+            [] | [_] => comment,
+            [ref others @ .., last] => {
+                let (first, rest) = first_sentence(&comment);
+                format!("{first}: {} or {last}.{rest}", others.join(", "))
+            }
+        }
+    }
+}
+
+/// Without its point, and what comes behind it.
+fn first_sentence(text: &str) -> (&str, &str) {
+    let end = text.find(". ").unwrap_or(text.trim_end_matches('.').len());
+    (&text[..end], text.get(end + 1..).unwrap_or_default())
+}
+
+/// The texts that a closed list allows.
+fn values(form: &Value) -> Vec<&str> {
+    match form["oneOf"].as_array() {
+        Some(choices) => choices.iter().flat_map(values).collect(),
+        None => form["enum"].as_array().into_iter().flatten().chain([&form["const"]]).filter_map(Value::as_str).collect(),
+    }
+}
+
 /// An amount of money is two columns, any other object one for each of its fields; a list is JSON.
-fn of_property(name: &str, property: &Value, root: &Value) -> Vec<Column> {
+fn of_property(name: &str, property: &Value, root: &Value, meaning: &Meaning) -> Vec<Column> {
     let (form, reference) = resolved(property, root);
-    let comment = [property, form].iter().find_map(|schema| schema["description"].as_str());
-    let comment = comment.map_or_else(|| format!("{}.", sentence(name)), |text| text.replace('\n', " "));
-    let column = |sql_type| vec![Column { name: name.to_owned(), sql_type, comment: comment.clone() }];
+    let column = |sql_type| vec![Column { name: name.to_owned(), sql_type, comment: meaning.comment(name, Some(form)) }];
     let is =
         |kind: &str| form["type"] == kind || form["type"].as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind));
     match reference {
         Some("Money") => vec![
-            Column { name: name.to_owned(), sql_type: "numeric(14, 2)", comment },
+            Column {
+                name: name.to_owned(),
+                sql_type: "numeric(14, 2)",
+                comment: format!("{}, in {name}_currency.", meaning.comment(name, None).trim_end_matches('.')),
+            },
             Column {
                 name: format!("{name}_currency"),
                 sql_type: "text COLLATE \"C\"",
@@ -144,7 +218,13 @@ fn of_property(name: &str, property: &Value, root: &Value) -> Vec<Column> {
         _ if is("boolean") => column("boolean"),
         _ if is("integer") => column("bigint"),
         _ if is("object") && form["properties"].is_object() => {
-            properties(form).flat_map(|(inner, property)| of_property(&format!("{name}_{inner}"), property, root)).collect()
+            let whole = meaning.comment(name, Some(form));
+            let inner = properties(form).map(|(inner, property)| {
+                let said = property["description"].as_str().map(|said| said.replace('\n', " "));
+                let meaning = Meaning { said, part_of: Some((whole.clone(), inner.to_owned())) };
+                of_property(&format!("{name}_{inner}"), property, root, &meaning)
+            });
+            inner.flatten().collect()
         }
         _ if is("array") || is("object") => column("jsonb"),
         _ => column("text COLLATE \"C\""),
@@ -195,6 +275,25 @@ mod tests {
         assert_eq!(types(AggregateType::Deployment)["changes"], "jsonb");
         assert_eq!(types(AggregateType::Incident)["opened_at"], "timestamptz");
         assert_eq!(types(AggregateType::Lead)["score"], "bigint");
+    }
+
+    #[test]
+    fn a_column_says_what_its_field_means() {
+        let comments: BTreeMap<_, _> = explained(AggregateType::Deal).into_iter().collect();
+        for (name, expected) in [
+            ("annual_value", "What it is worth a year, in annual_value_currency."),
+            ("annual_value_currency", "The currency of annual_value, as in ISO 4217."),
+            ("bant_need", "What is known of budget, authority, need and timeline: need."),
+            ("lead_id", "The lead that it came from."),
+            ("team", "The team whose quota it counts towards."),
+        ] {
+            assert_eq!(comments[name], expected, "{name}");
+        }
+        assert!(comments["reason"].starts_with("Why a deal was lost: price, product,"), "{}", comments["reason"]);
+        assert!(comments["reason"].ends_with(" or other. A closed list: free text might name a person."));
+
+        let sign_up: BTreeMap<_, _> = explained(AggregateType::SignUp).into_iter().collect();
+        assert!(sign_up["user_id"].starts_with("What the ledger knows a user by"), "the command's is not yet a pseudonym");
     }
 
     #[test]

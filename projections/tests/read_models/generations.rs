@@ -106,18 +106,24 @@ fn of_two_builds_that_cut_over_at_once_one_ends_up_live() {
 }
 
 #[test]
-fn everything_that_analysts_see_is_explained() {
+fn a_live_generation_that_was_made_without_comments_gets_them() {
     with_database(async |pool| {
-        let silent: Vec<String> = sqlx::query_scalar(
-            "SELECT format('%s.%s', c.relname, a.attname)
-             FROM pg_class c
-             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-             WHERE c.relnamespace IN ('read'::regnamespace, 'kpi'::regnamespace)
-               AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)",
-        )
-        .fetch_all(&pool)
-        .await
-        .unwrap();
-        assert_eq!(silent, Vec::<String>::new());
+        let live = Generation::live(&pool).await.unwrap();
+        let silent = async || -> i64 {
+            sqlx::query_scalar(
+                "SELECT count(*) FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
+                 WHERE relnamespace = $1::regnamespace AND relkind = 'r' AND col_description(attrelid, attnum) IS NULL",
+            )
+            .bind(&live.schema)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+        };
+        assert_eq!(silent().await, 0);
+        sqlx::query(&format!("COMMENT ON COLUMN {}.deal_facts.stage IS NULL", live.schema)).execute(&pool).await.unwrap();
+        assert_eq!(silent().await, 1);
+        projections::migrate(&pool).await.unwrap();
+        assert_eq!(silent().await, 0);
+        assert_eq!(Generation::all(&pool).await.unwrap(), [live], "words alone make no new generation");
     });
 }
