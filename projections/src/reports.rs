@@ -93,7 +93,7 @@ impl<'a> Reading<'a> {
         let kpi = find(id).expect("a test asks the register for every KPI that a report shows");
         let Asked { tenant, as_of, now } = self.asked;
         let query = SeriesQuery { grain, from, to, segments, as_of, definition: None, after: None, limit: None, now };
-        let series = series_by(self.pool, tenant, &self.terms, kpi, &query).await?;
+        let series = Box::pin(series_by(self.pool, tenant, &self.terms, kpi, &query)).await?;
         let series = series.expect("the definition in force is there");
         self.kpis.push(id);
         self.is_due |= series.is_due;
