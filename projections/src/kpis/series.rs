@@ -153,6 +153,85 @@ async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, 
     Ok(Series { figures, has_more, definition, computed_at: time.try_get("computed_at")?, is_due: time.try_get("is_due")? })
 }
 
+/// What is asked of many KPIs at once.
+#[derive(Debug, Clone, Copy)]
+pub struct BoardQuery {
+    /// A KPI that has no figures by it is given by month.
+    pub grain: Grain,
+    /// So many periods, the present one with them.
+    pub periods: u32,
+    /// As it was known at the end of this day, UTC; default: as known now.
+    pub as_of: Option<NaiveDate>,
+    pub now: DateTime<Utc>,
+}
+
+/// A KPI beside others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    pub kpi: &'static Kpi,
+    pub grain: Grain,
+    pub series: Series,
+}
+
+/// The figures over all of many KPIs; of one that has none over all, every segment.
+pub async fn board(
+    pool: &PgPool,
+    tenant: &TenantId,
+    kpis: &[&'static Kpi],
+    query: &BoardQuery,
+) -> Result<(Terms, Vec<Beside>), Error> {
+    let terms = Terms::load(&mut *pool.acquire().await?, "read", tenant).await?;
+    let last = query.as_of.unwrap_or(query.now.date_naive());
+    let asked: Vec<(&'static Kpi, Grain, NaiveDate)> = kpis
+        .iter()
+        .map(|kpi| {
+            let grain = if kpi.grains.contains(&query.grain) { query.grain } else { Grain::Month };
+            (*kpi, grain, grain.before(grain.start(last), query.periods - 1))
+        })
+        .collect();
+    let mut board = Vec::with_capacity(kpis.len());
+    if query.as_of.is_some() {
+        for (kpi, grain, from) in asked {
+            let (as_of, now) = (query.as_of, query.now);
+            let segments = Segments::Total;
+            let query = SeriesQuery { grain, from, to: last, segments, as_of, definition: None, after: None, limit: None, now };
+            let series = series_by(pool, tenant, &terms, kpi, &query).await?;
+            board.push(Beside { kpi, grain, series: series.expect("the definition in force is there") });
+        }
+        return Ok((terms, board));
+    }
+    let rows = sqlx::query(include_str!("board.sql"))
+        .bind(tenant.as_str())
+        .bind(asked.iter().map(|(kpi, ..)| kpi.id).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(_, grain, _)| grain.as_str()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(.., from)| *from).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(kpi, ..)| kpi.has_total).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await?;
+    let times = sqlx::query(include_str!("board_times.sql")).bind(tenant.as_str()).fetch_all(pool).await?;
+    let due =
+        sqlx::query("SELECT fact, kpi FROM read.figures_due WHERE tenant = $1").bind(tenant.as_str()).fetch_all(pool).await?;
+    for (kpi, grain, _) in asked {
+        let kinds = facts(kpi);
+        let mut is_due = false;
+        for row in &due {
+            let (fact, of): (Option<&str>, Option<&str>) = (row.try_get("fact")?, row.try_get("kpi")?);
+            is_due |= of == Some(kpi.id) || fact.is_some_and(|fact| kinds.contains(&fact));
+        }
+        let is_of_kpi = |row: &&PgRow| row.try_get::<&str, _>("kpi").is_ok_and(|id| id == kpi.id);
+        let (definition, _) = terms.definitions.of(kpi, None).expect("the register has a definition of every KPI");
+        let series = Series {
+            figures: rows.iter().filter(is_of_kpi).map(shown).collect::<Result<_, _>>()?,
+            has_more: false,
+            definition,
+            computed_at: times.iter().find(is_of_kpi).map(|row| row.try_get("computed_at")).transpose()?,
+            is_due,
+        };
+        board.push(Beside { kpi, grain, series });
+    }
+    Ok((terms, board))
+}
+
 /// The kinds of aggregates that a KPI's figures follow from; the plan and definitions with them.
 fn facts(kpi: &Kpi) -> Vec<&'static str> {
     let kinds = AggregateType::ALL.iter().filter(|kind| kind.events().iter().any(|event| kpi.facts.contains(&event.name)));
