@@ -1,9 +1,8 @@
-// The north star's page. Asks the API with the key that the address carries behind `#`: that part never reaches a server.
+// The north star's page. Whoever has signed in is known by a cookie that no script reads.
 // Figures come by /v1/stream; what changes more slowly (days, stages) is asked for when they do.
 "use strict";
 
 (() => {
-  const KEY = "capsule-ledger.key";
   const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
   const KINDS = [
     ["interaction", "Interactions"],
@@ -35,26 +34,8 @@
   let detailsDue = null;
   let picked = null;
 
-  // The key
-
-  function takeKeyFromAddress() {
-    const given = new URLSearchParams(location.hash.slice(1)).get("key");
-    if (!given) return;
-    sessionStorage.setItem(KEY, given);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-
-  const key = () => sessionStorage.getItem(KEY);
-
-  function askForKey(problem) {
-    sessionStorage.removeItem(KEY);
-    if (problem) {
-      at("key-title").textContent = "This API key does not open the figures";
-      at("key-message").textContent = `${sentence(problem.detail)} Try another one.`;
-    }
-    show("key");
-    at("key-input").value = "";
-    at("key-input").focus();
+  function signIn() {
+    location.assign(`/dashboards/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
 
   // Asking
@@ -67,7 +48,7 @@
   }
 
   async function ask(path, accept, signal) {
-    const answer = await fetch(path, { headers: { Authorization: `Bearer ${key()}`, Accept: accept }, cache: "no-store", signal });
+    const answer = await fetch(path, { headers: { Accept: accept }, cache: "no-store", signal });
     if (answer.ok) return answer;
     const problem = await answer.json().catch(() => ({ status: answer.status, title: `The server answered ${answer.status}.` }));
     throw new Refused(problem);
@@ -80,21 +61,18 @@
   async function follow() {
     let wait = 1_000;
     for (;;) {
-      const mine = key();
-      if (!mine) return askForKey();
       try {
         const answer = await ask("/v1/stream", "text/event-stream");
         wait = 1_000;
         await read(answer.body);
       } catch (error) {
-        if (error instanceof Refused && [401, 403].includes(error.problem.status)) return askForKey(error.problem);
+        if (error instanceof Refused && [401, 403].includes(error.problem.status)) return signIn();
         lost(error);
       }
       at("dashboard").dataset.state = "lost";
       setFreshness({ state: "lost" });
       await new Promise((resolve) => setTimeout(resolve, wait));
       wait = Math.min(wait * 2, RETRY_MAX_MS);
-      if (key() !== mine) return;
     }
   }
 
@@ -154,11 +132,9 @@
   // Showing
 
   function show(what) {
-    at("key-form").hidden = what !== "key";
     at("empty").hidden = what !== "empty";
     at("figures").hidden = what !== "figures";
     at("problem").hidden = what !== "problem";
-    at("freshness").hidden = what === "key";
   }
 
   function lost(error) {
@@ -542,18 +518,7 @@
 
   // From here on it runs.
 
-  at("key-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    sessionStorage.setItem(KEY, at("key-input").value.trim());
-    show("none");
-    follow();
-  });
   at("problem-retry").addEventListener("click", () => location.reload());
-  window.addEventListener("hashchange", () => {
-    const before = key();
-    takeKeyFromAddress();
-    if (key() !== before) location.reload();
-  });
   let width = 0;
   new ResizeObserver(() => {
     const now = at("chart").clientWidth;
@@ -562,7 +527,6 @@
     renderChart(figures.data);
   }).observe(at("chart"));
 
-  takeKeyFromAddress();
   show("none");
   follow();
 })();

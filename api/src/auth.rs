@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use domain::TenantId;
 use event_store::keys::{Authentication, KeyInfo, Role};
 
@@ -59,7 +59,7 @@ impl<P: Permission> FromRequestParts<Shared> for Caller<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Problem> {
-        let presented = bearer(&parts.headers)?;
+        let presented = presented(parts)?;
         let authenticating = async { Ok(api.keys.authenticate(presented).await?) };
         let key = match in_time(api, authenticating).await? {
             Authentication::Valid(key) => key,
@@ -81,7 +81,7 @@ impl FromRequestParts<Shared> for Presented {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        bearer(&parts.headers).map(|key| Self(key.to_owned()))
+        presented(parts).map(|key| Self(key.to_owned()))
     }
 }
 
@@ -89,6 +89,24 @@ impl std::fmt::Debug for Presented {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Presented(..)")
     }
+}
+
+/// Where the browser of somebody who signed in keeps the key.
+pub(crate) const COOKIE: &str = "capsule-ledger-key";
+
+/// The key of a request. A cookie counts for reading only: whatever changes something names its key itself.
+fn presented(parts: &Parts) -> Result<&str, Problem> {
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    match cookie(&parts.headers).filter(|_| is_read && !parts.headers.contains_key(header::AUTHORIZATION)) {
+        Some(key) => Ok(key),
+        None => bearer(&parts.headers),
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, key)| *name == COOKIE && !key.is_empty()).map(|(_, key)| key)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -123,6 +141,23 @@ mod tests {
             assert_eq!(bearer(&headers(wrong)).expect_err("no key").kind.code, "key_missing", "{wrong}");
         }
         assert_eq!(bearer(&HeaderMap::new()).expect_err("no key").kind.code, "key_missing");
+    }
+
+    #[test]
+    fn a_cookie_counts_for_reading_only_and_after_a_named_key() {
+        let parts = |method: Method, pairs: &[(header::HeaderName, &'static str)]| {
+            let mut request = axum::http::Request::builder().method(method);
+            for (name, value) in pairs {
+                request = request.header(name, *value);
+            }
+            request.body(()).expect("a request").into_parts().0
+        };
+        let signed_in = (header::COOKIE, "theme=dark; capsule-ledger-key=cl_1");
+        assert_eq!(presented(&parts(Method::GET, std::slice::from_ref(&signed_in))).expect("a key"), "cl_1");
+        assert_eq!(presented(&parts(Method::POST, std::slice::from_ref(&signed_in))).expect_err("no key").kind.code, "key_missing");
+        let named = (header::AUTHORIZATION, "Bearer cl_2");
+        assert_eq!(presented(&parts(Method::GET, &[signed_in, named])).expect("a key"), "cl_2");
+        assert!(presented(&parts(Method::GET, &[(header::COOKIE, "capsule-ledger-key=")])).is_err());
     }
 
     #[test]

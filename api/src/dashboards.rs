@@ -1,21 +1,144 @@
-//! `/dashboards/…`: pages for people. They hold no figures themselves: a script asks the API with the key that the address
-//! carries behind `#`, which no server ever sees.
+//! `/dashboards/…`: pages for people, whole as they come: they read well without scripts. Whoever has signed in with a key sees
+//! its tenant's figures.
+
+mod card;
+mod chart;
+mod format;
+mod kpi;
+mod overview;
+mod session;
+mod view;
 
 use askama::Template;
 use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use chrono::NaiveDate;
+use domain::kpis::KpiFunction;
 use domain::north_star::DEFINITION_1;
 
+use self::session::Viewer;
+use self::view::{Choice, View, ViewParameters};
+use crate::auth::{Caller, Read};
 use crate::pages::page;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
+use crate::progression::{Freshness, FreshnessState};
 use crate::state::Shared;
 
+/// Periods of a card's trend, the present one with them.
+const PERIODS: u32 = 13;
+
+const FUNCTIONS: [KpiFunction; 8] = [
+    KpiFunction::Product,
+    KpiFunction::Engineering,
+    KpiFunction::Sales,
+    KpiFunction::Marketing,
+    KpiFunction::CustomerSuccess,
+    KpiFunction::Finance,
+    KpiFunction::People,
+    KpiFunction::Operations,
+];
+
 pub(crate) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/", get(async || Redirect::temporary("/dashboards/north-star")))
-        .route("/dashboards", get(async || Redirect::temporary("/dashboards/north-star")))
-        .route("/dashboards/north-star", get(north_star))
+    let router = Router::new()
+        .route("/", get(async || Redirect::temporary("/dashboards")))
+        .route("/dashboards", get(overview::overview))
+        .route("/dashboards/sign-in", get(session::ask).post(session::sign_in))
+        .route("/dashboards/sign-out", post(session::sign_out))
+        .route("/dashboards/kpis/{id}", get(kpi::kpi))
+        .route("/dashboards/north-star", get(north_star));
+    FUNCTIONS.into_iter().fold(router, |router, function| {
+        let show = async move |State(api): State<Shared>,
+                               viewer: Viewer,
+                               headers: HeaderMap,
+                               Parameters(parameters): Parameters<ViewParameters>| {
+            overview::function(api, viewer, headers, parameters, function).await
+        };
+        router.route(&format!("/dashboards/{}", name_of(function).1), get(show))
+    })
+}
+
+/// A function's name, and how its page is addressed.
+fn name_of(function: KpiFunction) -> (&'static str, &'static str) {
+    match function {
+        KpiFunction::NorthStar => ("North star", "north-star"),
+        KpiFunction::Product => ("Product", "product"),
+        KpiFunction::Engineering => ("Engineering", "engineering"),
+        KpiFunction::Sales => ("Sales", "sales"),
+        KpiFunction::Marketing => ("Marketing", "marketing"),
+        KpiFunction::CustomerSuccess => ("Customer success", "customer-success"),
+        KpiFunction::Finance => ("Finance", "finance"),
+        KpiFunction::People => ("People", "people"),
+        KpiFunction::Operations => ("Operations", "operations"),
+    }
+}
+
+/// What stands around every page.
+#[derive(Debug)]
+struct Frame {
+    title: String,
+    path: String,
+    pages: Vec<Link>,
+    rhythms: Vec<Choice>,
+    /// The state of the page, for the form that changes the day.
+    period: &'static str,
+    as_of: Option<NaiveDate>,
+    at_present: String,
+    today: NaiveDate,
+    tenant: String,
+    role: &'static str,
+    freshness: FreshnessWords,
+}
+
+#[derive(Debug)]
+struct Link {
+    name: &'static str,
+    href: String,
+    is_here: bool,
+}
+
+/// How current the page is: a class, a word, and since when.
+#[derive(Debug)]
+struct FreshnessWords {
+    state: &'static str,
+    text: String,
+}
+
+fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) -> Frame {
+    let pages = [("Overview", "/dashboards".to_owned())]
+        .into_iter()
+        .chain(FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}"))));
+    Frame {
+        title: title.to_owned(),
+        pages: pages.map(|(name, path)| Link { name, href: view.to(&path), is_here: path == view.path }).collect(),
+        path: view.path.clone(),
+        rhythms: view.rhythms(),
+        period: view.grain.as_str(),
+        as_of: view.as_of,
+        at_present: view.at_present(),
+        today: view.today(),
+        tenant: caller.tenant().to_string(),
+        role: caller.key.role.as_str(),
+        freshness: FreshnessWords::of(&freshness),
+    }
+}
+
+impl FreshnessWords {
+    fn of(freshness: &Freshness) -> Self {
+        let recorded = freshness.recorded_at().map(|moment| moment.format("%-d %b %Y %H:%M:%S UTC").to_string());
+        let recorded = recorded.map_or("nothing recorded yet".to_owned(), |moment| format!("as of {moment}"));
+        let lag = freshness.lag_seconds();
+        let (state, text) = match freshness.state() {
+            FreshnessState::Live => ("live", format!("Live, {recorded}, lag {lag:.1} s")),
+            FreshnessState::Behind => ("behind", format!("Behind, {recorded}, lag {lag:.0} s")),
+            FreshnessState::Stopped => ("stopped", format!("Standing still, {recorded}: /readyz says why")),
+            FreshnessState::Unknown => ("unknown", format!("Not known how current, {recorded}")),
+        };
+        Self { state, text }
+    }
 }
 
 #[derive(Template)]
@@ -24,6 +147,6 @@ struct NorthStarPage {
     definition: &'static str,
 }
 
-async fn north_star() -> Result<Response, Problem> {
+async fn north_star(_: Viewer) -> Result<Response, Problem> {
     page(&NorthStarPage { definition: DEFINITION_1.in_words })
 }

@@ -291,7 +291,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let kpi = find(&id).ok_or_else(|| Problem::new(&NOT_FOUND, format!("there is no KPI {id:?}; /v1/kpis lists them")))?;
-    let form = Form::asked_for(&headers)?;
+    let form = Form::named_or_asked_for(parameters.format.as_deref(), &headers)?;
     let now = Utc::now();
     let asked = Asked::parse(kpi, &parameters, form, now)?;
     let ask = async {

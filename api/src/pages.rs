@@ -11,7 +11,7 @@ use crate::problem::{INTERNAL, NOT_FOUND, Problem};
 use crate::state::Shared;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 struct Asset {
     name: &'static str,
@@ -26,6 +26,8 @@ const SVG: &str = "image/svg+xml";
 static ASSETS: &[Asset] = &[
     Asset { name: "ledger.css", content_type: CSS, text: include_str!("../assets/ledger.css") },
     Asset { name: "icon.svg", content_type: SVG, text: include_str!("../assets/icon.svg") },
+    Asset { name: "sign-in.js", content_type: JS, text: include_str!("../assets/sign-in.js") },
+    Asset { name: "live.js", content_type: JS, text: include_str!("../assets/live.js") },
     Asset { name: "north-star.js", content_type: JS, text: include_str!("../assets/north-star.js") },
 ];
 

@@ -69,6 +69,20 @@ pub(crate) struct Freshness {
     state: FreshnessState,
 }
 
+impl Freshness {
+    pub(crate) fn recorded_at(&self) -> Option<DateTime<Utc>> {
+        self.as_of_recorded_at
+    }
+
+    pub(crate) fn lag_seconds(&self) -> f64 {
+        self.lag_seconds
+    }
+
+    pub(crate) fn state(&self) -> FreshnessState {
+        self.state
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FreshnessState {

@@ -27,6 +27,17 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    /// By name, which goes before `Accept`.
+    pub(crate) fn named_or_asked_for(name: Option<&str>, headers: &HeaderMap) -> Result<Self, Problem> {
+        match name {
+            None => Self::asked_for(headers),
+            Some("json") => Ok(Self::Json),
+            Some("csv") => Ok(Self::Csv),
+            Some("parquet") => Ok(Self::Parquet),
+            Some(other) => Err(Problem::parameter("format", format!("is {other:?}, not json, csv or parquet"))),
+        }
+    }
+
     /// The first of those in `Accept` that there is; JSON where nothing is asked.
     pub(crate) fn asked_for(headers: &HeaderMap) -> Result<Self, Problem> {
         let accept: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();

@@ -144,7 +144,7 @@ async fn ready(client: &Client) -> anyhow::Result<()> {
 
 fn greet(arguments: &UpArguments, connection: &Connection) {
     println!("\n  Capsule Ledger is ready.\n");
-    println!("  Dashboard   {}/dashboards/north-star#key={}", connection.api, connection.api_keys["analyst"]);
+    println!("  Dashboard   {}/dashboards#key={}", connection.api, connection.api_keys["analyst"]);
     println!("  API         {}   (pages: /docs, /openapi.json)", connection.api);
     for (role, key) in &connection.api_keys {
         println!("  {role:<8}    {key}");

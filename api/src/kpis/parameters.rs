@@ -40,6 +40,8 @@ pub(super) struct KpiParameters {
     pub(super) as_of: Option<String>,
     /// Version of the KPI's definition; default: the one in force
     pub(super) definition: Option<String>,
+    /// `json`, `csv` or `parquet`, for links, which cannot name an `Accept`
+    pub(super) format: Option<String>,
     /// `next` of the page before
     pub(super) cursor: Option<String>,
     /// Figures a page, at most 10000; default 1000. Of CSV and Parquet at most and by default 100000

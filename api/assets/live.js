@@ -1,0 +1,42 @@
+// New figures without a reload: when the ledger says that something was recorded, the page is asked for again, and what has
+// changed on it takes the place of what was there. Without scripts the page is the same, as of when it was loaded.
+(() => {
+  "use strict";
+  const main = document.getElementById("main");
+  if (!main.hasAttribute("data-live") || !window.EventSource) return;
+  let waiting = false;
+  let asking = false;
+
+  async function renew() {
+    if (asking || document.hidden) return (waiting = document.hidden || waiting);
+    asking = true;
+    waiting = false;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
+      if (!answer.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-part]")) {
+        const other = fresh.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+        // What somebody is in the middle of is left alone.
+        if (!other || other.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue;
+        part.replaceWith(document.adoptNode(other));
+      }
+    } catch {
+      // The next change asks again.
+    } finally {
+      asking = false;
+    }
+  }
+
+  const stream = new EventSource("/v1/stream");
+  let timers = [];
+  let isFirst = true;
+  stream.addEventListener("north-star", () => {
+    // The first says how things stood when the page was made.
+    if (isFirst) return (isFirst = false);
+    timers.forEach(clearTimeout);
+    // Counts are there at once; the figures that follow from them, a moment later.
+    timers = [100, 1500, 4000].map((wait) => setTimeout(renew, wait));
+  });
+  document.addEventListener("visibilitychange", () => !document.hidden && waiting && renew());
+})();

@@ -1,0 +1,222 @@
+//! A KPI on a card: its value with unit and n, target and variance, status, trend and change, and how current it is.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use domain::Grain;
+use domain::kpis::{Better, Kpi, Window};
+use projections::kpis::series::Beside;
+use projections::kpis::shown::{Shown, Status};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use super::chart::{Point, sparkline};
+use super::format::{Locale, period};
+use super::view::View;
+
+/// What a card shows, in words.
+#[derive(Debug)]
+pub(super) struct Card {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    pub(super) formula: &'static str,
+    pub(super) href: String,
+    /// None: no data, which is not zero.
+    pub(super) value: Option<String>,
+    /// The value digit for digit, for programs that read the page.
+    pub(super) exact: String,
+    /// The period as the API names it.
+    pub(super) period_id: String,
+    /// Why there is no value, where the formula says so.
+    pub(super) reason: Option<String>,
+    /// Of a KPI without a figure over all: each segment's.
+    pub(super) parts: Vec<(String, String)>,
+    pub(super) period: String,
+    pub(super) so_far: Option<String>,
+    pub(super) n: Option<String>,
+    pub(super) target: Option<String>,
+    pub(super) variance: Option<String>,
+    pub(super) status: StatusWord,
+    pub(super) change: Option<Change>,
+    pub(super) restated: Option<String>,
+    pub(super) is_partial: bool,
+    /// Facts have come in that it does not show, and it was made some time ago.
+    pub(super) is_stale: bool,
+    pub(super) made: Option<DateTime<Utc>>,
+    pub(super) spark: String,
+}
+
+/// A status by icon, word and class, never by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StatusWord {
+    pub(super) class: &'static str,
+    pub(super) icon: &'static str,
+    pub(super) word: &'static str,
+}
+
+/// Against the period before.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) class: &'static str,
+    pub(super) icon: &'static str,
+    pub(super) text: String,
+    pub(super) against: String,
+}
+
+impl From<Status> for StatusWord {
+    fn from(status: Status) -> Self {
+        let (class, icon, word) = match status {
+            Status::Reached => ("reached", "✓", "On target"),
+            Status::Missed => ("missed", "✕", "Off target"),
+            Status::InProgress => ("in-progress", "◔", "In progress"),
+            Status::NoTarget => ("no-target", "–", "No target"),
+            Status::NoData => ("no-data", "○", "No data"),
+        };
+        Self { class, icon, word }
+    }
+}
+
+/// While facts come in, a figure is always a moment behind them: that alone is not worth a word.
+const STALE_AFTER: TimeDelta = TimeDelta::seconds(60);
+
+/// What cards of one page have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) view: &'a View,
+    pub(super) locale: Locale,
+    pub(super) currency: &'a str,
+    pub(super) periods: u32,
+}
+
+impl Card {
+    pub(super) fn of(beside: &Beside, setting: Setting<'_>) -> Self {
+        let Beside { kpi, grain, series } = beside;
+        let figures: Vec<&Shown> =
+            series.figures.iter().filter(|shown| !kpi.has_total || shown.figure.segment == "all").collect();
+        let headline = headline(kpi, &figures);
+        let value_of = |value: Decimal| setting.locale.value(kpi.unit, setting.currency, value);
+        let present = figures
+            .last()
+            .filter(|last| last.is_partial && headline.is_some_and(|shown| shown.figure.period != last.figure.period));
+        let value = headline.and_then(|shown| shown.figure.value).filter(|_| kpi.has_total);
+        let target = headline.and_then(|shown| shown.target).filter(|_| kpi.has_total);
+        Self {
+            id: kpi.id,
+            name: kpi.name,
+            formula: kpi.formula,
+            href: setting.view.to(&format!("/dashboards/kpis/{}", kpi.id)),
+            value: value.map(value_of),
+            exact: value.map_or(String::new(), |value| value.normalize().to_string()),
+            period_id: headline.map_or(String::new(), |shown| grain.name(shown.figure.period)),
+            reason: headline.and_then(|shown| shown.figure.parts["reason"].as_str()).map(str::to_owned),
+            parts: if kpi.has_total { Vec::new() } else { parts(kpi, &figures, headline, setting) },
+            period: headline
+                .map_or_else(|| period(*grain, grain.start(setting.view.last_day())), |shown| told(kpi, *grain, shown)),
+            so_far: present
+                .and_then(|shown| shown.figure.value)
+                .map(|value| format!("{} so far this {}", value_of(value), grain.as_str())),
+            n: headline
+                .filter(|shown| kpi.has_total && shown.figure.value.is_some())
+                .map(|shown| format!("{} {}", setting.locale.count(shown.figure.n), kpi.n)),
+            target: target.map(value_of),
+            variance: value
+                .zip(target)
+                .map(|(value, target)| setting.locale.difference(kpi.unit, setting.currency, value - target)),
+            status: headline.map_or(Status::NoData, |shown| if kpi.has_total { shown.status } else { Status::NoTarget }).into(),
+            change: headline.filter(|_| kpi.has_total).and_then(|shown| change(kpi, *grain, &figures, shown, setting)),
+            restated: headline
+                .and_then(|shown| shown.restated_from)
+                .map(|before| format!("was {} when the {} closed", value_of(before), grain.as_str())),
+            is_partial: headline.is_some_and(|shown| shown.is_partial) && matches!(kpi.window, Window::Period | Window::Cohort),
+            is_stale: series.is_due && series.computed_at.is_none_or(|made| setting.view.now - made > STALE_AFTER),
+            made: series.computed_at,
+            spark: if kpi.has_total { sparkline(&points(kpi, *grain, &figures, setting)) } else { String::new() },
+        }
+    }
+}
+
+/// The figure that stands for the KPI: of what is counted over a period the last whole one, else the newest.
+fn headline<'a>(kpi: &Kpi, figures: &[&'a Shown]) -> Option<&'a Shown> {
+    let is_counted_up = matches!(kpi.window, Window::Period | Window::Cohort);
+    let whole = figures.iter().rev().find(|shown| !is_counted_up || !shown.is_partial);
+    whole.or(figures.last()).copied()
+}
+
+/// The period of a figure; of a state, when it was so.
+fn told(kpi: &Kpi, grain: Grain, shown: &Shown) -> String {
+    match (kpi.window, shown.is_partial) {
+        (Window::AtEnd | Window::TrailingDays(_), true) => "now".to_owned(),
+        (Window::AtEnd | Window::TrailingDays(_), false) => format!("end of {}", period(grain, shown.figure.period)),
+        _ => period(grain, shown.figure.period),
+    }
+}
+
+fn parts(kpi: &Kpi, figures: &[&Shown], headline: Option<&Shown>, setting: Setting<'_>) -> Vec<(String, String)> {
+    let Some(period) = headline.map(|shown| shown.figure.period) else { return Vec::new() };
+    figures
+        .iter()
+        .filter(|shown| shown.figure.period == period)
+        .filter_map(|shown| {
+            let name = shown.figure.segment.split_once(':').map_or(shown.figure.segment.as_str(), |(_, name)| name);
+            Some((words(name), setting.locale.value(kpi.unit, setting.currency, shown.figure.value?)))
+        })
+        .collect()
+}
+
+/// Against the period right before, where both have a value.
+fn change(kpi: &Kpi, grain: Grain, figures: &[&Shown], shown: &Shown, setting: Setting<'_>) -> Option<Change> {
+    let before = grain.before(shown.figure.period, 1);
+    let past = figures.iter().find(|figure| figure.figure.period == before)?;
+    let (now, then) = (shown.figure.value?, past.figure.value?);
+    let difference = now - then;
+    let better = match kpi.better {
+        Better::Higher => difference.is_sign_positive(),
+        Better::Lower => difference.is_sign_negative(),
+        // Nearer to the target is better.
+        Better::OnTarget => (now - shown.target?).abs() < (then - past.target?).abs(),
+    };
+    let (icon, class) = match () {
+        () if difference.is_zero() => ("→", "same"),
+        () if difference.is_sign_positive() => ("↑", if better { "better" } else { "worse" }),
+        () => ("↓", if better { "better" } else { "worse" }),
+    };
+    let text = setting.locale.difference(kpi.unit, setting.currency, difference);
+    Some(Change { class, icon, text, against: period(grain, before) })
+}
+
+/// Every period up to the present one, with gaps where there is no figure.
+pub(super) fn points(kpi: &Kpi, grain: Grain, figures: &[&Shown], setting: Setting<'_>) -> Vec<Point> {
+    let last = grain.start(setting.view.last_day());
+    let first = grain.before(last, setting.periods - 1);
+    grain
+        .between(first, last)
+        .map(|start| {
+            let shown = figures.iter().find(|shown| shown.figure.period == start);
+            let value = shown.and_then(|shown| shown.figure.value);
+            let target = shown.and_then(|shown| shown.target);
+            let told = value.map_or("no data".to_owned(), |value| setting.locale.value(kpi.unit, setting.currency, value));
+            let of_target = target.map_or(String::new(), |target| {
+                format!(" (target {})", setting.locale.value(kpi.unit, setting.currency, target))
+            });
+            Point {
+                tick: tick(grain, start),
+                told: format!("{}: {told}{of_target}", period(grain, start)),
+                value: value.and_then(|value| value.to_f64()),
+                target: target.and_then(|target| target.to_f64()),
+                is_partial: shown.is_some_and(|shown| shown.is_partial),
+            }
+        })
+        .collect()
+}
+
+fn tick(grain: Grain, start: NaiveDate) -> String {
+    match grain {
+        Grain::Day => start.format("%-d %b").to_string(),
+        Grain::Week => start.format("W%V").to_string(),
+        Grain::Month => start.format("%b %y").to_string(),
+        Grain::Quarter => grain.name(start),
+    }
+}
+
+/// `customer_success` as people write it.
+pub(super) fn words(name: &str) -> String {
+    name.replace('_', " ")
+}

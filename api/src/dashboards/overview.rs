@@ -1,0 +1,233 @@
+//! The overview: the north star, what is off target, restated or behind, and a card for each KPI of each function.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::Utc;
+use domain::Grain;
+use domain::kpis::{Kpi, KpiFunction, register};
+use domain::north_star::DEFINITION_1;
+use projections::kpis::series::{BoardQuery, board};
+use projections::north_star;
+use projections::stages::{Expected, StageStanding, Standing, standing};
+use rust_decimal::prelude::ToPrimitive;
+
+use super::card::{Card, Setting};
+use super::chart::{Point, bars, meter};
+use super::format::{Locale, period};
+use super::session::Viewer;
+use super::view::{View, ViewParameters};
+use super::{FUNCTIONS, Frame, PERIODS, frame, name_of};
+use crate::pages::page;
+use crate::parameters::Parameters;
+use crate::problem::Problem;
+use crate::reading::read;
+use crate::state::Shared;
+
+#[derive(Debug, Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    north_star: Card,
+    hero: Hero,
+    stages: Vec<StageMeter>,
+    growth: Option<String>,
+    missed: Vec<Card>,
+    restated: Vec<Card>,
+    stale: Vec<Card>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "function.html")]
+struct FunctionPage {
+    frame: Frame,
+    group: Group,
+}
+
+/// The north star as it is counted this moment.
+#[derive(Debug)]
+struct Hero {
+    now: String,
+    period: String,
+    is_partial: bool,
+    last: Option<String>,
+    chart: String,
+}
+
+/// The cards of one function.
+#[derive(Debug)]
+struct Group {
+    name: &'static str,
+    href: String,
+    cards: Vec<Card>,
+}
+
+/// How much of what a stage can carry is used.
+#[derive(Debug)]
+struct StageMeter {
+    name: String,
+    months: String,
+    is_present: bool,
+    users: Meter,
+    interactions: Meter,
+}
+
+#[derive(Debug)]
+struct Meter {
+    used: String,
+    of: String,
+    share: String,
+    when: String,
+    bar: String,
+}
+
+pub(super) async fn overview(
+    State(api): State<Shared>,
+    Viewer(caller): Viewer,
+    headers: HeaderMap,
+    Parameters(parameters): Parameters<ViewParameters>,
+) -> Result<Response, Problem> {
+    let (view, locale) = (View::parse("/dashboards".to_owned(), &parameters, Utc::now())?, Locale::of(&headers));
+    let kpis: Vec<&'static Kpi> = register().collect();
+    let ask = async {
+        let query = BoardQuery { grain: view.grain, periods: PERIODS, as_of: view.as_of, now: view.now };
+        let (terms, found) = board(&api.read_pool, caller.tenant(), &kpis, &query).await?;
+        let month = Grain::Month.start(view.last_day());
+        let counted = north_star::SeriesQuery {
+            grain: Grain::Month,
+            from: Some(Grain::Month.before(month, PERIODS - 1)),
+            to: Some(view.last_day()),
+            as_of: view.as_of,
+            definition: &DEFINITION_1,
+            today: view.today(),
+        };
+        let counted = north_star::series(&api.read_pool, caller.tenant(), &counted).await?;
+        Ok((terms, found, standing(&api.read_pool, caller.tenant(), view.last_day()).await?, counted))
+    };
+    let ((terms, found, standing, counted), freshness) = read(&api, None, ask).await?;
+    let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
+    let setting = Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
+    let cards = |of: &dyn Fn(&projections::kpis::series::Beside, &Card) -> bool| -> Vec<Card> {
+        found
+            .iter()
+            .map(|beside| (beside, Card::of(beside, setting)))
+            .filter(|(beside, card)| of(beside, card))
+            .map(|(_, card)| card)
+            .collect()
+    };
+    let north_star = cards(&|_, card| card.id == "active_capsule_interactions").pop();
+    page(&OverviewPage {
+        north_star: north_star.expect("the register has the north star"),
+        hero: Hero::of(&counted, &view, locale),
+        growth: standing.interactions_growth.map(|factor| growth(locale, factor)),
+        stages: standing.stages.iter().map(|stage| StageMeter::of(stage, &standing, locale)).collect(),
+        missed: cards(&|_, card| card.status.class == "missed"),
+        restated: cards(&|_, card| card.restated.is_some()),
+        stale: cards(&|_, card| card.is_stale),
+        groups: FUNCTIONS
+            .into_iter()
+            .map(|function| {
+                let (name, slug) = name_of(function);
+                Group {
+                    name,
+                    href: view.to(&format!("/dashboards/{slug}")),
+                    cards: cards(&|beside, _| beside.kpi.function == function),
+                }
+            })
+            .collect(),
+        frame: frame(&view, &caller, freshness, "Overview"),
+    })
+}
+
+/// Every card of one function.
+pub(super) async fn function(
+    api: Shared,
+    Viewer(caller): Viewer,
+    headers: HeaderMap,
+    parameters: ViewParameters,
+    function: KpiFunction,
+) -> Result<Response, Problem> {
+    let (name, slug) = name_of(function);
+    let (view, locale) = (View::parse(format!("/dashboards/{slug}"), &parameters, Utc::now())?, Locale::of(&headers));
+    let kpis: Vec<&'static Kpi> = register().filter(|kpi| kpi.function == function).collect();
+    let ask = async {
+        let query = BoardQuery { grain: view.grain, periods: PERIODS, as_of: view.as_of, now: view.now };
+        Ok(board(&api.read_pool, caller.tenant(), &kpis, &query).await?)
+    };
+    let ((terms, found), freshness) = read(&api, None, ask).await?;
+    let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
+    let setting = Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
+    let cards = found.iter().map(|beside| Card::of(beside, setting)).collect();
+    page(&FunctionPage {
+        group: Group { name, href: view.to(&view.path), cards },
+        frame: frame(&view, &caller, freshness, name),
+    })
+}
+
+impl Hero {
+    fn of(counted: &[north_star::Period], view: &View, locale: Locale) -> Self {
+        let month = Grain::Month.start(view.last_day());
+        let of = |start: chrono::NaiveDate| counted.iter().find(|period| period.start == start);
+        let before = Grain::Month.before(month, 1);
+        let told = |period: &north_star::Period| locale.number(period.active.into(), 0);
+        let points: Vec<Point> = Grain::Month
+            .between(Grain::Month.before(month, PERIODS - 1), month)
+            .map(|start| {
+                let counted = of(start);
+                Point {
+                    tick: start.format("%b %y").to_string(),
+                    told: format!("{}: {}", period(Grain::Month, start), counted.map_or("no data".to_owned(), told)),
+                    value: counted.and_then(|period| rust_decimal::Decimal::from(period.active).to_f64()),
+                    target: None,
+                    is_partial: counted.is_some_and(|period| period.partial),
+                }
+            })
+            .collect();
+        Self {
+            now: of(month).map_or_else(|| locale.count(0), told),
+            period: period(Grain::Month, month),
+            is_partial: of(month).is_none_or(|period| period.partial),
+            chart: bars("Active capsule interactions by month", &points, |value| {
+                locale.number(rust_decimal::Decimal::try_from(value).unwrap_or_default(), 0)
+            }),
+            last: of(before).map(|last| format!("{} in {}", told(last), period(Grain::Month, before))),
+        }
+    }
+}
+
+fn growth(locale: Locale, factor: f64) -> String {
+    let percent = rust_decimal::Decimal::try_from((factor - 1.0) * 100.0).unwrap_or_default();
+    let sign = if percent.is_sign_negative() { "" } else { "+" };
+    format!("{sign}{}\u{202f}% a month over the last three", locale.number(percent, 1))
+}
+
+impl StageMeter {
+    fn of(stage: &StageStanding, standing: &Standing, locale: Locale) -> Self {
+        let meter = |limit: &projections::stages::Limit, used: u64| Meter {
+            used: locale.number(used.into(), 0),
+            of: locale.number(limit.limit.into(), 0),
+            share: format!(
+                "{}\u{202f}%",
+                locale.number(rust_decimal::Decimal::try_from(limit.share * 100.0).unwrap_or_default(), 1)
+            ),
+            when: match (limit.expected, limit.months_until) {
+                (Expected::Reached, _) => "outgrown".to_owned(),
+                (_, Some(months)) if months < 1.5 => "full in about a month".to_owned(),
+                (_, Some(months)) if months > 120.0 => "full in more than ten years".to_owned(),
+                (_, Some(months)) => format!("full in some {months:.0} months"),
+                (Expected::Never, _) => "does not grow".to_owned(),
+                _ => "too early to tell when it is full".to_owned(),
+            },
+            bar: meter(limit.share, if limit.share >= 1.0 { "over" } else { "" }),
+        };
+        Self {
+            name: stage.name.clone(),
+            months: format!("months {} to {}", stage.months.0, stage.months.1),
+            is_present: standing.planned_stage == Some(stage.number),
+            users: meter(&stage.users, standing.users),
+            interactions: meter(&stage.interactions, standing.interactions),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a page shows of what is asked in its address: the rhythm, and as of when. Every link on it says the same.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::Grain;
+use serde::Deserialize;
+
+use crate::parameters::day;
+use crate::problem::Problem;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ViewParameters {
+    period: Option<String>,
+    as_of: Option<String>,
+}
+
+impl ViewParameters {
+    pub(super) fn new(period: Option<String>, as_of: Option<String>) -> Self {
+        Self { period, as_of }
+    }
+}
+
+/// The state of a page.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub(super) grain: Grain,
+    pub(super) as_of: Option<NaiveDate>,
+    pub(super) now: DateTime<Utc>,
+    /// The page's own address, without its state.
+    pub(super) path: String,
+}
+
+/// The rhythms that the company is reviewed in.
+pub(super) const RHYTHMS: [(Grain, &str); 3] = [(Grain::Week, "Week"), (Grain::Month, "Month"), (Grain::Quarter, "Quarter")];
+
+/// One way to look at the page, and whether it is the present one.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) name: &'static str,
+    pub(super) href: String,
+    pub(super) is_chosen: bool,
+}
+
+impl View {
+    pub(super) fn parse(path: String, parameters: &ViewParameters, now: DateTime<Utc>) -> Result<Self, Problem> {
+        let grain = match parameters.period.as_deref() {
+            None => Grain::Month,
+            Some(text) => Grain::parse(text)
+                .filter(|grain| *grain != Grain::Day)
+                .ok_or_else(|| Problem::parameter("period", format!("is {text:?}, not week, month or quarter")))?,
+        };
+        // A form that is sent empty asks for the present.
+        let as_of = day("as_of", parameters.as_of.as_deref().filter(|text| !text.is_empty()))?;
+        if as_of.is_some_and(|day| day > now.date_naive()) {
+            return Err(Problem::parameter("as_of", "is a day that has not come yet"));
+        }
+        Ok(Self { grain, as_of: as_of.filter(|day| *day != now.date_naive()), now, path })
+    }
+
+    /// The address of another page, or this one, in the same state.
+    pub(super) fn to(&self, path: &str) -> String {
+        self.with(path, self.grain, self.as_of)
+    }
+
+    fn with(&self, path: &str, grain: Grain, as_of: Option<NaiveDate>) -> String {
+        let mut pairs = Vec::new();
+        if grain != Grain::Month {
+            pairs.push(format!("period={}", grain.as_str()));
+        }
+        pairs.extend(as_of.map(|day| format!("as_of={day}")));
+        if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&amp;")) }
+    }
+
+    pub(super) fn rhythms(&self) -> Vec<Choice> {
+        RHYTHMS
+            .iter()
+            .map(|(grain, name)| Choice {
+                name,
+                href: self.with(&self.path, *grain, self.as_of),
+                is_chosen: *grain == self.grain,
+            })
+            .collect()
+    }
+
+    pub(super) fn at_present(&self) -> String {
+        self.with(&self.path, self.grain, None)
+    }
+
+    pub(super) fn today(&self) -> NaiveDate {
+        self.now.date_naive()
+    }
+
+    pub(super) fn last_day(&self) -> NaiveDate {
+        self.as_of.unwrap_or_else(|| self.today())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(period: Option<&str>, as_of: Option<&str>) -> Result<View, Problem> {
+        let parameters = ViewParameters { period: period.map(str::to_owned), as_of: as_of.map(str::to_owned) };
+        View::parse("/dashboards/sales".to_owned(), &parameters, "2026-10-15T12:00:00Z".parse().expect("a time"))
+    }
+
+    #[test]
+    fn every_link_keeps_the_state() {
+        let plain = view(None, None).expect("defaults");
+        assert_eq!(plain.to("/dashboards/product"), "/dashboards/product");
+        let past = view(Some("week"), Some("2026-09-30")).expect("a past week");
+        assert_eq!(past.to("/dashboards/product"), "/dashboards/product?period=week&amp;as_of=2026-09-30");
+        assert_eq!(past.at_present(), "/dashboards/sales?period=week");
+        let links: Vec<String> = past.rhythms().into_iter().map(|choice| choice.href).collect();
+        assert_eq!(links[1], "/dashboards/sales?as_of=2026-09-30");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(view(Some("year"), None).expect_err("no year").field.as_deref(), Some("/period"));
+        assert_eq!(view(None, Some("2026-10-16")).expect_err("tomorrow").field.as_deref(), Some("/as_of"));
+        assert_eq!(view(None, Some("")).expect("an empty form").as_of, None);
+    }
+}
