@@ -11,6 +11,7 @@ mod audit;
 mod bad_input;
 mod browser;
 mod clients_guide;
+mod dashboards;
 mod data;
 mod explained;
 mod faults;

@@ -1,0 +1,245 @@
+//! The pages for people, in a real browser, on the demo's data: what they show, how they are used, whether everybody can.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::program::{Client, Directory, Program, answer_of, eventually, start_up};
+
+const AXE: &str = include_str!("vendor/axe-core-4.14.1/axe.min.js");
+
+const PAGES: [&str; 11] = [
+    "/dashboards",
+    "/dashboards/product",
+    "/dashboards/engineering",
+    "/dashboards/sales",
+    "/dashboards/marketing",
+    "/dashboards/customer-success",
+    "/dashboards/finance",
+    "/dashboards/people",
+    "/dashboards/operations",
+    "/dashboards/kpis/win_rate",
+    "/dashboards/kpis/feature_adoption_rate?period=week",
+];
+
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+
+/// A program with a small demo company, its figures made.
+async fn with_demo() -> (Program, Client, Directory) {
+    let place = crate::servers::fresh_place().await;
+    let directory = Directory::new();
+    let program = start_up(&directory, Some(&place), &["--demo", "--demo-scale", "0.005"]);
+    let client = Client::of(directory.path()).await;
+    let minutes = Duration::from_secs(240);
+    eventually("the demo is there", minutes, async || {
+        let answer = client.request("admin", Method::GET, "/v1/capsules/demo-complete").send().await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
+    let loaded = chrono::Utc::now();
+    let register = client.get("/v1/kpis").await;
+    for kpi in register["data"].as_array().expect("the register") {
+        let address = format!("/v1/kpis/{}", kpi["id"].as_str().expect("an id"));
+        eventually(&format!("{address} is made"), minutes, async || {
+            let series = client.get(&address).await;
+            let made: chrono::DateTime<chrono::Utc> = series["computed_at"].as_str()?.parse().ok()?;
+            (made > loaded || series["due"] == false).then_some(())
+        })
+        .await;
+    }
+    (program, client, directory)
+}
+
+async fn sign_in(browser: &Browser, client: &Client, next: &str) {
+    browser.go(&format!("{}{next}", client.api)).await;
+    eventually("the page asks for a key", Duration::from_secs(20), async || {
+        browser.address().await.contains("/dashboards/sign-in").then_some(())
+    })
+    .await;
+    browser.write("#key", client.key("analyst")).await;
+    browser.click("#sign-in button").await;
+    eventually("the page that was asked for", Duration::from_secs(20), async || {
+        browser.address().await.ends_with(next).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_show_the_demos_figures_to_everybody() {
+    let Some(browser) = Browser::open().await else { return };
+    let (program, client, _directory) = with_demo().await;
+    sign_in(&browser, &client, "/dashboards").await;
+
+    for page in PAGES {
+        is_for_everybody(&browser, &client, page).await;
+    }
+    figures_are_the_apis(&browser, &client).await;
+    links_keep_the_state(&browser, &client).await;
+    goes_by_keyboard(&browser, &client).await;
+    follows_without_reload(&browser, &client).await;
+    assert_eq!(browser.said().await, Vec::<String>::new(), "nothing on the console");
+
+    reads_without_scripts(&client).await;
+    wrong_keys_and_other_sites(&client).await;
+    assert!(program.stop().await, "it stops well");
+}
+
+/// No serious finding of axe, nothing cut off however narrow, nothing on the console; what it looked like is kept.
+async fn is_for_everybody(browser: &Browser, client: &Client, page: &str) {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let name = page.trim_start_matches("/dashboards").replace(['/', '?', '='], "-");
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (1920, "light")] {
+        browser.look(width, scheme).await;
+        browser.go(&format!("{}{page}", client.api)).await;
+        let too_wide = browser.run("return document.documentElement.scrollWidth - innerWidth").await;
+        assert!(too_wide.as_i64().expect("pixels") <= 0, "{page} is {too_wide} pixels wider than {width}");
+        std::fs::write(directory.join(format!("overview{name}-{width}-{scheme}.png")), browser.screenshot().await)
+            .expect("kept");
+        if width != 1920 {
+            browser.run(AXE).await;
+            let found = browser
+                .run_until_answered(
+                    "const done = arguments[arguments.length - 1];
+                     axe.run(document).then(found => done(found.violations
+                         .filter(one => ['serious', 'critical'].includes(one.impact))
+                         .map(one => one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html + ' ' + node.failureSummary).join(' | '))))",
+                )
+                .await;
+            assert_eq!(found, json!([]), "{page} at {width} {scheme}");
+        }
+        assert_eq!(browser.said().await, Vec::<String>::new(), "{page}: nothing on the console");
+    }
+    browser.look(1280, "light").await;
+}
+
+/// Every value on the overview is the API's, digit for digit.
+async fn figures_are_the_apis(browser: &Browser, client: &Client) {
+    browser.go(&format!("{}/dashboards", client.api)).await;
+    let cards = browser
+        .run(
+            "return [...document.querySelectorAll('.cards .card')].map(card => [card.dataset.kpi, card.dataset.period,
+                 card.querySelector('.value data')?.value ?? null])",
+        )
+        .await;
+    let cards = cards.as_array().expect("cards");
+    assert!(cards.len() >= 39, "a card a KPI: {}", cards.len());
+    let mut compared = 0;
+    for card in cards {
+        let (id, period) = (card[0].as_str().expect("a KPI"), card[1].as_str().expect("a period"));
+        let Some(shown) = card[2].as_str() else { continue };
+        let day = if period.len() == 7 && !period.contains('Q') { format!("{period}-01") } else { continue };
+        let series = client.get(&format!("/v1/kpis/{id}?grain=month&from={day}&to={day}")).await;
+        // What goes on while it is looked at has another value a moment later.
+        if series["data"][0]["partial"] == true {
+            continue;
+        }
+        let value = series["data"][0]["value"].to_string();
+        assert_eq!(shown.parse::<f64>().ok(), value.parse::<f64>().ok(), "{id} in {period}: {shown} on the page, {value}");
+        compared += 1;
+    }
+    assert!(compared >= 12, "{compared} figures were compared");
+}
+
+async fn links_keep_the_state(browser: &Browser, client: &Client) {
+    browser.go(&format!("{}/dashboards/sales?period=quarter&as_of=2026-10-31", client.api)).await;
+    let links =
+        browser.run("return [...document.querySelectorAll('.pages a, .card a')].map(link => link.getAttribute('href'))").await;
+    let links = links.as_array().expect("links");
+    assert!(links.len() > 10);
+    for link in links {
+        let link = link.as_str().expect("an address");
+        assert!(link.ends_with("?period=quarter&as_of=2026-10-31"), "{link} keeps what is looked at");
+    }
+    browser.click(".switch li:first-child a").await;
+    eventually("the week is shown", Duration::from_secs(10), async || {
+        browser.address().await.contains("period=week&as_of=2026-10-31").then_some(())
+    })
+    .await;
+    browser.click(".past a").await;
+    eventually("back in the present", Duration::from_secs(10), async || {
+        browser.address().await.ends_with("/dashboards/sales?period=week").then_some(())
+    })
+    .await;
+}
+
+/// From the top of a page to another one without a mouse; the first stop skips to the content.
+async fn goes_by_keyboard(browser: &Browser, client: &Client) {
+    browser.go(&format!("{}/dashboards", client.api)).await;
+    browser.press(&[TAB]).await;
+    assert_eq!(browser.run("return document.activeElement.className").await, "skip");
+    for _ in 0..40 {
+        browser.press(&[TAB]).await;
+        if browser.run("return document.activeElement.innerText").await == "Sales" {
+            let outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle").await;
+            assert_eq!(outline, "solid", "where one is, is to be seen");
+            browser.press(&[ENTER]).await;
+            return eventually("the page of sales", Duration::from_secs(10), async || {
+                browser.address().await.ends_with("/dashboards/sales").then_some(())
+            })
+            .await;
+        }
+    }
+    panic!("the link to sales is not reached by the keyboard");
+}
+
+async fn follows_without_reload(browser: &Browser, client: &Client) {
+    browser.go(&format!("{}/dashboards", client.api)).await;
+    // The live connection has to stand first, as it does a moment after a page is there.
+    eventually("the page listens", Duration::from_secs(20), async || {
+        (browser.run("return performance.getEntriesByType('resource').length").await.as_i64()? >= 2).then_some(())
+    })
+    .await;
+    browser.run("window.notReloaded = true").await;
+    client.open_capsule("watched").await;
+    let number = async || {
+        let text = browser.text("north-star-now").await;
+        text.chars().filter(char::is_ascii_digit).collect::<String>().parse::<u64>().ok()
+    };
+    let before = number().await.expect("a number");
+    let lines: Vec<Value> = (0..500)
+        .map(|n| json!({"id": format!("watched-{n}"), "capsule_id": "watched", "kind": "interaction", "user_id": "u"}))
+        .collect();
+    let sent = Instant::now();
+    client.post_interactions(&lines).await;
+    eventually("the new ones are shown", Duration::from_secs(10), async || (number().await? >= before + 500).then_some(()))
+        .await;
+    let took = sent.elapsed();
+    assert_eq!(browser.run("return window.notReloaded").await, json!(true), "the page was not reloaded");
+    eprintln!("new interactions were on the page after {took:.1?}");
+}
+
+/// The same pages in a browser that runs no scripts.
+async fn reads_without_scripts(client: &Client) {
+    let off = json!({"profile.managed_default_content_settings.javascript": 2});
+    let Some(browser) = Browser::open_with(off).await else { return };
+    sign_in(&browser, client, "/dashboards/sales").await;
+    let source = browser.command("source", None).await;
+    let source = source.as_str().expect("a page");
+    assert!(source.contains("Win rate") && source.contains("class=\"spark\"") && source.contains("against"), "{source}");
+}
+
+async fn wrong_keys_and_other_sites(client: &Client) {
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    let address = format!("{}/dashboards/sign-in", client.api);
+    let answer = http.post(&address).form(&[("key", "cl_wrong")]).send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.headers().get("set-cookie")), (401, None));
+    assert!(answer.text().await.expect("a page").contains("This key is not known."));
+    let forged = http.post(&address).header("sec-fetch-site", "cross-site").form(&[("key", client.key("analyst"))]);
+    let (status, body) = answer_of(forged).await;
+    assert_eq!(status.as_u16(), 403, "{body}");
+    let answer = http.post(&address).form(&[("key", client.key("analyst"))]).send().await.expect("an answer");
+    let cookie = answer.headers()["set-cookie"].to_str().expect("text").to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    // A cookie reads, and changes nothing.
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
+    let read = http.get(format!("{}/v1/kpis", client.api)).header("cookie", &cookie);
+    assert_eq!(answer_of(read).await.0.as_u16(), 200);
+    let write =
+        http.post(format!("{}/v1/capsules/c/create", client.api)).header("cookie", &cookie).json(&json!({"title": "t"}));
+    assert_eq!(answer_of(write).await.0.as_u16(), 401);
+}
