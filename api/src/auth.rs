@@ -154,7 +154,10 @@ mod tests {
         };
         let signed_in = (header::COOKIE, "theme=dark; capsule-ledger-key=cl_1");
         assert_eq!(presented(&parts(Method::GET, std::slice::from_ref(&signed_in))).expect("a key"), "cl_1");
-        assert_eq!(presented(&parts(Method::POST, std::slice::from_ref(&signed_in))).expect_err("no key").kind.code, "key_missing");
+        assert_eq!(
+            presented(&parts(Method::POST, std::slice::from_ref(&signed_in))).expect_err("no key").kind.code,
+            "key_missing"
+        );
         let named = (header::AUTHORIZATION, "Bearer cl_2");
         assert_eq!(presented(&parts(Method::GET, &[signed_in, named])).expect("a key"), "cl_2");
         assert!(presented(&parts(Method::GET, &[(header::COOKIE, "capsule-ledger-key=")])).is_err());

@@ -3,6 +3,7 @@
 
 mod card;
 mod chart;
+mod exhibits;
 mod format;
 mod kpi;
 mod overview;

@@ -3,8 +3,10 @@
 //! Worked out from kept figures, the plan in force and the facts; there is nothing of its own to fold.
 
 pub mod budget;
+pub mod funnels;
 pub mod gates;
 pub mod headcount;
+pub mod retention;
 pub mod risks;
 pub mod service_levels;
 pub mod unit_economics;
@@ -58,8 +60,13 @@ impl Asked<'_> {
         (self.at() - TimeDelta::microseconds(1)).date_naive()
     }
 
+    /// What was recorded from this moment on is not known.
+    fn known_before(&self) -> Option<DateTime<Utc>> {
+        self.as_of.map(|day| midnight(day + Days::new(1)))
+    }
+
     fn known(&self) -> Known {
-        self.as_of.map_or(Known::Now, |day| Known::Before(midnight(day + Days::new(1))))
+        self.known_before().map_or(Known::Now, Known::Before)
     }
 }
 

@@ -10,11 +10,13 @@ use domain::kpis::{Kpi, KpiFunction, register};
 use domain::north_star::DEFINITION_1;
 use projections::kpis::series::{BoardQuery, board};
 use projections::north_star;
+use projections::reports::Asked;
 use projections::stages::{Expected, StageStanding, Standing, standing};
 use rust_decimal::prelude::ToPrimitive;
 
 use super::card::{Card, Setting};
 use super::chart::{Point, bars, meter};
+use super::exhibits::{Exhibit, exhibits};
 use super::format::{Locale, period};
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
@@ -44,6 +46,7 @@ struct OverviewPage {
 struct FunctionPage {
     frame: Frame,
     group: Group,
+    exhibits: Vec<Exhibit>,
 }
 
 /// The north star as it is counted this moment.
@@ -154,14 +157,18 @@ pub(super) async fn function(
     let kpis: Vec<&'static Kpi> = register().filter(|kpi| kpi.function == function).collect();
     let ask = async {
         let query = BoardQuery { grain: view.grain, periods: PERIODS, as_of: view.as_of, now: view.now };
-        Ok(board(&api.read_pool, caller.tenant(), &kpis, &query).await?)
+        let (terms, found) = board(&api.read_pool, caller.tenant(), &kpis, &query).await?;
+        let asked = Asked { tenant: caller.tenant(), as_of: view.as_of, now: view.now };
+        let exhibits = exhibits(&api.read_pool, asked, function, &found, (&view, locale)).await?;
+        Ok((terms, found, exhibits))
     };
-    let ((terms, found), freshness) = read(&api, None, ask).await?;
+    let ((terms, found, exhibits), freshness) = read(&api, None, ask).await?;
     let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
     let setting = Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
     let cards = found.iter().map(|beside| Card::of(beside, setting)).collect();
     page(&FunctionPage {
         group: Group { name, href: view.to(&view.path), cards },
+        exhibits,
         frame: frame(&view, &caller, freshness, name),
     })
 }

@@ -25,6 +25,31 @@ pub enum DealStage {
     Closing,
 }
 
+impl DealStage {
+    /// In the order of the process.
+    pub const ALL: [Self; 7] = [
+        Self::Prospecting,
+        Self::Qualification,
+        Self::Discovery,
+        Self::Demonstration,
+        Self::Proposal,
+        Self::Negotiation,
+        Self::Closing,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prospecting => "prospecting",
+            Self::Qualification => "qualification",
+            Self::Discovery => "discovery",
+            Self::Demonstration => "demonstration",
+            Self::Proposal => "proposal",
+            Self::Negotiation => "negotiation",
+            Self::Closing => "closing",
+        }
+    }
+}
+
 /// What is known of budget, authority, need and timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,6 @@ use sqlx::{PgPool, Row};
 
 use super::{Asked, Reading, Report};
 use crate::error::Error;
-use crate::kpis::query::Known;
 
 /// Which risks are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,13 +69,9 @@ impl RegisteredRisk {
 /// A page of the register, and whether more follow. Read from the facts, so it is never due.
 pub async fn risks(pool: &PgPool, asked: Asked<'_>, query: &RisksQuery) -> Result<(Report<Vec<RegisteredRisk>>, bool), Error> {
     let reading = Reading::begin(pool, asked).await?;
-    let known = match asked.known() {
-        Known::Before(moment) => Some(moment),
-        Known::Now | Known::AtClose => None,
-    };
     let rows = sqlx::query(include_str!("risks.sql"))
         .bind(asked.tenant.as_str())
-        .bind(known)
+        .bind(asked.known_before())
         .bind(asked.at())
         .bind(query.is_open)
         .bind(query.category.as_deref())

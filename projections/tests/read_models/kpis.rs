@@ -75,7 +75,7 @@ struct Expected {
 }
 
 #[derive(Debug, Clone)]
-struct Fact {
+pub(crate) struct Fact {
     recorded_at: DateTime<Utc>,
     aggregate_type: AggregateType,
     id: String,
@@ -100,7 +100,7 @@ fn facts(case: &Case) -> Vec<Fact> {
     lines.map(|line| fact(line).unwrap_or_else(|| panic!("{}: {line}", case.it))).collect()
 }
 
-fn fact(line: &str) -> Option<Fact> {
+pub(crate) fn fact(line: &str) -> Option<Fact> {
     let (times, rest) = line.split_once(' ')?;
     let (path, data) = rest.split_once(' ')?;
     let (occurred, recorded) = times.split_once('@').unwrap_or((times, times));
@@ -121,13 +121,17 @@ fn fact(line: &str) -> Option<Fact> {
 
 /// The commands, decided and recorded one after another, as the store would.
 #[derive(Debug)]
-struct Recorder {
-    ledger: Ledger,
+pub(crate) struct Recorder {
+    pub(crate) ledger: Ledger,
     states: BTreeMap<(String, AggregateType, String), (State, u64)>,
 }
 
 impl Recorder {
-    fn take(&mut self, tenant_name: &str, fact: &Fact) -> Result<(), Rejection> {
+    pub(crate) fn new() -> Self {
+        Self { ledger: Ledger::new(), states: BTreeMap::new() }
+    }
+
+    pub(crate) fn take(&mut self, tenant_name: &str, fact: &Fact) -> Result<(), Rejection> {
         let data = serde_json::to_vec(&fact.data).unwrap();
         let mut command = Command::parse(fact.aggregate_type, &fact.command, &data)
             .unwrap_or_else(|error| panic!("{error}: {} {}", fact.command, fact.data));
@@ -204,7 +208,7 @@ fn closes(fact: &Fact) -> bool {
 #[test]
 fn every_kpi_is_what_its_cases_say_in_whatever_order_however_late_and_often_its_facts_arrive() {
     let files = files();
-    let mut recorder = Recorder { ledger: Ledger::new(), states: BTreeMap::new() };
+    let mut recorder = Recorder::new();
     let mut numbered = Vec::new();
     for (number, (kpi, case)) in files.iter().flat_map(|(kpi, cases)| cases.iter().map(move |case| (*kpi, case))).enumerate() {
         let in_order = format!("case-{number}");
@@ -327,7 +331,7 @@ const SAMPLE: [&str; 5] = ["budget_variance", "feature_adoption_rate", "pipeline
 
 #[test]
 fn figures_that_are_kept_are_those_that_the_formulas_give_whatever_came_in_between() {
-    let mut recorder = Recorder { ledger: Ledger::new(), states: BTreeMap::new() };
+    let mut recorder = Recorder::new();
     let mut tenants = Vec::new();
     for (kpi, cases) in files().iter().filter(|(kpi, _)| SAMPLE.contains(&kpi.id)) {
         let tenant_name = format!("kept-{}", kpi.id.replace('_', "-"));

@@ -9,4 +9,5 @@ mod generations;
 mod kpis;
 mod memory;
 mod recount;
+mod reports;
 mod runner;

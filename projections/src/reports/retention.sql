@@ -1,0 +1,22 @@
+WITH people AS (
+    SELECT user_id, date_trunc('month', min(occurred_at) AT TIME ZONE 'UTC')::date AS cohort
+    FROM read.sign_up_facts
+    WHERE tenant = $1
+    GROUP BY user_id
+),
+cohorts AS (
+    SELECT cohort, count(*) AS people FROM people WHERE cohort BETWEEN $2 AND $3 GROUP BY cohort
+),
+came AS (
+    SELECT cohort, period, count(*) AS active
+    FROM people
+    JOIN read.members
+        ON members.tenant = $1 AND grain = 'month' AND member_kind = 'user' AND member = user_id AND members.active > 0
+    WHERE cohort BETWEEN $2 AND $3 AND period BETWEEN $2 AND $3
+    GROUP BY cohort, period
+)
+SELECT cohort, people, coalesce(came.active, 0) AS active
+FROM cohorts
+CROSS JOIN LATERAL (SELECT generate_series(cohort::timestamp, $3::timestamp, interval '1 month')::date AS period) AS months
+LEFT JOIN came USING (cohort, period)
+ORDER BY cohort, period
