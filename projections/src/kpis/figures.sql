@@ -1,12 +1,4 @@
-SELECT
-    p.period,
-    f.segment,
-    round(f.numerator::numeric, 6) AS numerator,
-    round(f.denominator::numeric, 6) AS denominator,
-    f.n::bigint AS n,
-    round(f.value::numeric, 6) AS value,
-    f.parts
-FROM (
+WITH periods AS (
     SELECT
         $1::text AS tenant, period, starts, ends,
         least(ends, $6::timestamptz) AS at,
@@ -17,8 +9,16 @@ FROM (
         plan
     FROM unnest($2::date[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[], $9::jsonb[])
         AS given (period, starts, ends, known, currency, plan)
-) AS p
-CROSS JOIN LATERAL (
+)
+SELECT
+    period,
+    segment,
+    round(numerator::numeric, 6) AS numerator,
+    round(denominator::numeric, 6) AS denominator,
+    n::bigint AS n,
+    round(value::numeric, 6) AS value,
+    parts
+FROM (
 {formula}
 ) AS f
-ORDER BY p.period, f.segment
+ORDER BY period, segment

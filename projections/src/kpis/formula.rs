@@ -1,4 +1,5 @@
-//! The formulas as SQL: a query each, over one period `p`, giving a row for each segment.
+//! The formulas as SQL: a query each, over one period `p`, giving a row for each segment. A set-wise one reads all `periods`
+//! at once and gives the `period` too, where looking at the facts once for each period would be dear.
 //!
 //! `p` has `tenant`, `starts` and `ends` (exclusive), `now`, `at` (the end, or now), `known` (only facts recorded before it),
 //! `currency` (the plan's; money in another is left out), `definition` (its parameters) and `plan` (the `month` of the
@@ -15,6 +16,7 @@ const SHARED: &[(&str, &str)] = &[
     ("{deals}", include_str!("formulas/shared/deals.sql")),
     ("{deployments}", include_str!("formulas/shared/deployments.sql")),
     ("{employments}", include_str!("formulas/shared/employments.sql")),
+    ("{is_active}", include_str!("formulas/shared/is_active.sql")),
     ("{recurring_revenue}", include_str!("formulas/shared/recurring_revenue.sql")),
     ("{slo}", include_str!("formulas/shared/slo.sql")),
     ("{terms_of_any_currency}", include_str!("formulas/shared/terms_of_any_currency.sql")),
@@ -81,6 +83,18 @@ formulas!(
 /// KPIs with one formula for all, over one of an interaction's measures each.
 const OF_MEASURES: &[(&str, &str)] =
     &[("slo_ai_response", "ai_response_ms"), ("slo_page_load", "page_load_ms"), ("slo_response", "response_ms")];
+
+/// KPIs whose formula is set-wise.
+const SET_WISE: &[&str] = &["time_to_value"];
+
+/// The figures of a KPI over all `periods`, from the views of one schema.
+pub(crate) fn over_periods(kpi: &Kpi, schema: &str) -> String {
+    let formula = formula(kpi, schema);
+    if SET_WISE.contains(&kpi.id) {
+        return formula;
+    }
+    format!("SELECT p.period, of_period.* FROM periods AS p CROSS JOIN LATERAL (\n{formula}\n) AS of_period")
+}
 
 /// The formula of a KPI over the views of one schema.
 pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {

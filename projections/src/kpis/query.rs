@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, Executor, PgConnection, Row};
 
-use super::formula::formula;
+use super::formula::over_periods;
 use super::plans::{InForce, Plans};
 use crate::error::Error;
 
@@ -59,7 +59,7 @@ pub struct Figure {
 
 /// The figures in order of period and segment. A period without facts has no row.
 pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Question<'_>) -> Result<Vec<Figure>, Error> {
-    let statement = include_str!("figures.sql").replace("{formula}", &formula(question.kpi, schema));
+    let statement = include_str!("figures.sql").replace("{formula}", &over_periods(question.kpi, schema));
     let ends = question.periods.iter().map(|start| midnight(question.grain.next(*start))).collect::<Vec<_>>();
     let known: Vec<Option<DateTime<Utc>>> = match question.known {
         Known::Now => vec![None; ends.len()],

@@ -50,12 +50,12 @@ pub enum Lane {
     All,
     /// Those that are made in moments. This lane also notes what has changed.
     Quick,
-    /// Those that look at every user's or account's history.
+    /// Those that look at all history whenever something happens, and so take longer the more there is.
     Slow,
 }
 
 impl Lane {
-    const SLOW: [&str; 2] = ["customer_health_score", "time_to_value"];
+    const SLOW: [&str; 1] = ["time_to_value"];
 
     fn makes(self, kpi: &Kpi) -> bool {
         match self {

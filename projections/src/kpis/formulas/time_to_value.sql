@@ -1,47 +1,59 @@
-WITH people AS (
-    SELECT 'users' AS who, user_id::text AS id, min(occurred_at) AS began
+-- Whoever began counts in one period only: one look at the interactions is enough for all periods.
+WITH sign_ups AS (
+    SELECT user_id, account_id, occurred_at, recorded_at,
+        min(recorded_at) OVER (
+            PARTITION BY user_id ORDER BY occurred_at, recorded_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS earlier_known
     FROM {read}.sign_up_facts
-    WHERE tenant = p.tenant AND recorded_at < p.known
-    GROUP BY user_id
-    HAVING min(occurred_at) >= p.starts AND min(occurred_at) < p.ends
+    WHERE tenant = (SELECT min(tenant) FROM periods)
 ),
-customers AS (
-    SELECT 'customers' AS who, account_id AS id, min(occurred_at) AS began
+contracts AS (
+    SELECT account_id, occurred_at, recorded_at,
+        min(recorded_at) OVER (
+            PARTITION BY account_id ORDER BY occurred_at, recorded_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS earlier_known
     FROM {read}.subscription_facts
-    WHERE tenant = p.tenant AND recorded_at < p.known AND event_type = 'SubscriptionStarted'
-    GROUP BY account_id
-    HAVING min(occurred_at) >= p.starts AND min(occurred_at) < p.ends
+    WHERE tenant = (SELECT min(tenant) FROM periods) AND event_type = 'SubscriptionStarted'
 ),
-reached AS (
-    SELECT people.who, people.id, people.began, min(active.occurred_at) AS at
-    FROM people
-    LEFT JOIN ({active_interactions} AND occurred_at >= p.starts AND occurred_at < p.now) AS active
-        ON active.user_id = people.id::uuid AND active.occurred_at >= people.began
-    GROUP BY people.who, people.id, people.began
+-- Who began in which period, by the first that is known of them, and the users to watch for each.
+began AS (
+    SELECT p.period, p.now, p.known, 'users' AS who, user_id::text AS id, occurred_at AS began, user_id
+    FROM sign_ups
+    JOIN periods AS p ON occurred_at >= p.starts AND occurred_at < p.ends
+        AND recorded_at < p.known AND coalesce(earlier_known, 'infinity') >= p.known
     UNION ALL
-    SELECT customers.who, customers.id, customers.began, min(active.occurred_at)
-    FROM customers
-    LEFT JOIN {read}.sign_up_facts AS sign_ups
-        ON sign_ups.tenant = p.tenant AND sign_ups.account_id = customers.id AND sign_ups.recorded_at < p.known
-    LEFT JOIN ({active_interactions} AND occurred_at >= p.starts AND occurred_at < p.now) AS active
-        ON active.user_id = sign_ups.user_id AND active.occurred_at >= customers.began
-    GROUP BY customers.who, customers.id, customers.began
+    SELECT p.period, p.now, p.known, 'customers', contracts.account_id, contracts.occurred_at, sign_ups.user_id
+    FROM contracts
+    JOIN periods AS p ON contracts.occurred_at >= p.starts AND contracts.occurred_at < p.ends
+        AND contracts.recorded_at < p.known AND coalesce(contracts.earlier_known, 'infinity') >= p.known
+    LEFT JOIN sign_ups ON sign_ups.account_id = contracts.account_id AND sign_ups.recorded_at < p.known
+),
+active AS (
+    SELECT user_id, occurred_at, recorded_at, void_recorded_at
+    FROM {read}.interactions
+    WHERE tenant = (SELECT min(tenant) FROM periods)
+      AND occurred_at >= (SELECT min(starts) FROM periods) AND {is_active}
 ),
 timed AS (
-    SELECT who, at IS NOT NULL AS is_reached, extract(epoch FROM at - began) / 86400 AS days FROM reached
+    SELECT period, who, id, extract(epoch FROM min(active.occurred_at) - began) / 86400 AS days
+    FROM began
+    LEFT JOIN active ON active.user_id = began.user_id AND active.occurred_at >= began AND active.occurred_at < now
+        AND active.recorded_at < known AND (void_recorded_at IS NULL OR void_recorded_at >= known)
+    GROUP BY period, who, id, began
 )
 -- Whoever is not there yet takes longer than all who are: they come last in the order, and the median is theirs to withhold.
 SELECT
+    period,
     segment,
-    count(*) FILTER (WHERE is_reached) AS numerator,
+    count(days) AS numerator,
     count(*) AS denominator,
     count(*) AS n,
     nullif(percentile_disc(0.5) WITHIN GROUP (ORDER BY coalesce(days::float8, 'infinity')), 'infinity')::numeric AS value,
     jsonb_build_object(
         'p90_days', round(nullif(percentile_disc(0.9) WITHIN GROUP (ORDER BY coalesce(days::float8, 'infinity')), 'infinity')::numeric, 6),
-        'not_reached', count(*) FILTER (WHERE NOT is_reached),
-        'not_reached_share', round(count(*) FILTER (WHERE NOT is_reached)::numeric / count(*), 6)
+        'not_reached', count(*) - count(days),
+        'not_reached_share', round((count(*) - count(days))::numeric / count(*), 6)
     ) AS parts
 FROM timed CROSS JOIN LATERAL (VALUES ('who:' || who), (CASE WHEN who = 'users' THEN 'all' END)) AS split (segment)
 WHERE segment IS NOT NULL
-GROUP BY segment
+GROUP BY period, segment
