@@ -82,7 +82,8 @@ pub(super) const KPIS: &[Kpi] = &[
         name: "Customer lifetime value",
         formula: "Monthly recurring revenue per paying account, times gross margin, divided by monthly revenue churn. Margin and \
                   churn are those of the three calendar months up to the period's end; churn is what accounts brought less at \
-                  a month's end than at its start. No figure below 1 % churn or 5 accounts that brought less.",
+                  a month's end than at its start. The revenue of a month that is not over counts by the share of it that has \
+                  passed. No figure below 1 % churn or 5 accounts that brought less.",
         numerator: "monthly gross profit per paying account",
         denominator: Some("share of revenue lost a month"),
         n: "paying accounts",
@@ -100,7 +101,8 @@ pub(super) const KPIS: &[Kpi] = &[
         function: KpiFunction::Finance,
         name: "Lifetime value to acquisition cost",
         formula: "Customer lifetime value, divided by customer acquisition cost, both on gross margin and of the three calendar \
-                  months up to the period's end. No figure where either has none.",
+                  months up to the period's end; the revenue of a month that is not over counts by the share of it that has \
+                  passed. No figure where either has none.",
         numerator: "customer lifetime value",
         denominator: Some("customer acquisition cost of the three months"),
         n: "accounts that paid for the first time ever in the three months",
@@ -118,7 +120,8 @@ pub(super) const KPIS: &[Kpi] = &[
         function: KpiFunction::Finance,
         name: "Payback of acquisition cost",
         formula: "Customer acquisition cost of the three calendar months up to the period's end, divided by monthly gross profit \
-                  per paying account: months until a customer has paid back what it cost to win.",
+                  per paying account: months until a customer has paid back what it cost to win. For the margin, the revenue \
+                  of a month that is not over counts by the share of it that has passed.",
         numerator: "customer acquisition cost of the three months",
         denominator: Some("monthly gross profit per paying account"),
         n: "accounts that paid for the first time ever in the three months",

@@ -1,7 +1,8 @@
 -- What an account brings in, keeps and costs, over the three calendar months up to p.at: the one basis of lifetime value,
--- its ratio to the cost of acquisition, and payback. One row.
+-- its ratio to the cost of acquisition, and payback. One row. What was lost and what it cost to serve in a month that is not
+-- over is held against the share of its revenue that has passed, not against a whole month's.
 WITH months AS (
-    SELECT opens, closes FROM ({trailing_months}) AS trailing_months
+    SELECT opens, closes, passed FROM ({trailing_months}) AS trailing_months
 ),
 paying AS MATERIALIZED (
     SELECT account_id, monthly, begins, ends FROM ({terms}) AS terms WHERE pays
@@ -9,17 +10,17 @@ paying AS MATERIALIZED (
 -- An account is one customer, however many subscriptions it has: moving between them loses nothing.
 accounts AS (
     SELECT
-        account_id, closes,
+        account_id, closes, passed,
         coalesce(sum(monthly) FILTER (WHERE begins < opens), 0) AS opening,
         coalesce(sum(monthly) FILTER (WHERE begins < closes AND ends >= closes), 0) AS closing
     FROM months JOIN paying ON begins < closes AND ends >= opens
     WHERE begins < opens OR ends >= closes
-    GROUP BY account_id, opens, closes
+    GROUP BY account_id, opens, closes, passed
 ),
 totals AS (
     SELECT
-        sum(opening) AS opening_revenue,
-        sum(closing) AS revenue,
+        sum(opening * passed) AS opening_revenue,
+        sum(closing * passed) AS revenue,
         sum(greatest(opening - closing, 0)) AS lost_revenue,
         count(DISTINCT account_id) FILTER (WHERE closing < opening) AS churned_accounts,
         count(*) FILTER (WHERE closes = p.at AND closing > 0) AS paying_accounts,
@@ -66,10 +67,10 @@ SELECT
     arpa * gross_margin AS profit,
     CASE WHEN coalesce(no_profit, no_churn) IS NULL THEN arpa * gross_margin / monthly_churn END AS ltv,
     jsonb_build_object(
-        'arpa', round(arpa, 6), 'gross_margin', round(gross_margin, 6), 'revenue', revenue, 'cogs', cogs
+        'arpa', round(arpa, 6), 'gross_margin', round(gross_margin, 6), 'revenue', round(revenue, 2), 'cogs', cogs
     ) AS margin_parts,
     jsonb_build_object(
-        'monthly_churn', round(monthly_churn, 6), 'lost_revenue', lost_revenue, 'opening_revenue', opening_revenue,
+        'monthly_churn', round(monthly_churn, 6), 'lost_revenue', lost_revenue, 'opening_revenue', round(opening_revenue, 2),
         'churned_accounts', churned_accounts
     ) AS churn_parts
 FROM reasons
