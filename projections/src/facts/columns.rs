@@ -18,6 +18,9 @@ const SHARED: [(&str, &str, &str); 7] = [
     ("position", "bigint NOT NULL", "The position of its event; PARTITION-POSITION is the event's id."),
 ];
 
+/// The type of a column of money.
+const AMOUNT: &str = "numeric(14, 2)";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) name: String,
@@ -99,6 +102,16 @@ pub(crate) fn column_names(aggregate_type: AggregateType) -> &'static BTreeSet<S
     &NAMES[&aggregate_type]
 }
 
+/// The columns that name the currency of an amount.
+pub(crate) fn currency_columns(aggregate_type: AggregateType) -> Vec<String> {
+    let amounts = columns(aggregate_type).into_iter().filter(|column| column.sql_type == AMOUNT);
+    amounts.map(|column| currency_of(&column.name)).collect()
+}
+
+fn currency_of(amount: &str) -> String {
+    format!("{amount}_currency")
+}
+
 /// The columns beside the shared ones, by name.
 pub(crate) fn columns(aggregate_type: AggregateType) -> Vec<Column> {
     let mut columns: BTreeMap<String, Column> = BTreeMap::new();
@@ -130,9 +143,9 @@ fn of_property(name: &str, property: &Value, root: &Value) -> Vec<Column> {
         |kind: &str| form["type"] == kind || form["type"].as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind));
     match reference {
         Some("Money") => vec![
-            Column { name: name.to_owned(), sql_type: "numeric(14, 2)", comment },
+            Column { name: name.to_owned(), sql_type: AMOUNT, comment },
             Column {
-                name: format!("{name}_currency"),
+                name: currency_of(name),
                 sql_type: "text COLLATE \"C\"",
                 comment: format!("The currency of {name}, as in ISO 4217."),
             },

@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
+use domain::money::Currency;
 use domain::period::midnight;
 use domain::{AggregateType, Grain, TenantId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
+use super::currencies::in_others;
 use super::evaluate::{Evaluation, Terms};
 use super::query::{Figure, Known};
 use super::shown::{Shown, Status};
@@ -49,6 +51,10 @@ pub struct Series {
     pub computed_at: Option<DateTime<Utc>>,
     /// Facts that they follow from have changed since.
     pub is_due: bool,
+    /// That of the plan in force now, or at the moment of `as_of`.
+    pub currency: Currency,
+    /// Facts that the figures of all times leave out, in another currency.
+    pub in_other_currencies: i64,
 }
 
 impl Segments {
@@ -69,7 +75,8 @@ pub async fn series(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi, query: 
     let (Some((latest, _)), Some((definition, _))) = (latest, asked) else { return Ok(None) };
     if query.as_of.is_none() && definition == latest {
         drop(connection);
-        return kept(pool, tenant, kpi, query, definition).await.map(Some);
+        let currency = terms.plans.in_force(query.now, Known::Now).plan.currency;
+        return kept(pool, tenant, kpi, query, (definition, currency)).await.map(Some);
     }
     let known_before = query.as_of.map(|day| midnight(day + Days::new(1)));
     let now = known_before.map_or(query.now, |moment| moment.min(query.now));
@@ -79,10 +86,18 @@ pub async fn series(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi, query: 
     let periods: Vec<NaiveDate> = query.grain.between(query.from, query.to.min(last_moment)).collect();
     let mut figures = evaluation.over(&mut connection, query.grain, &periods).await?;
     figures.retain(|shown| query.segments.holds(kpi, &shown.figure.segment));
-    Ok(Some(Series { figures, definition, computed_at: None, is_due: false }))
+    let currency = terms.plans.in_force(now, known).plan.currency;
+    let in_other_currencies = in_others(&mut connection, "read", (tenant, kpi), currency, known_before).await?;
+    Ok(Some(Series { figures, definition, computed_at: None, is_due: false, currency, in_other_currencies }))
 }
 
-async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, definition: u16) -> Result<Series, Error> {
+async fn kept(
+    pool: &PgPool,
+    tenant: &TenantId,
+    kpi: &Kpi,
+    query: &SeriesQuery,
+    (definition, currency): (u16, Currency),
+) -> Result<Series, Error> {
     let (segment, dimension) = match &query.segments {
         Segments::Total => (kpi.has_total.then(|| "all".to_owned()), None),
         Segments::Of(dimension) => (None, Some(format!("{dimension}:"))),
@@ -110,6 +125,8 @@ async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, 
         definition,
         computed_at: time.try_get("computed_at")?,
         is_due: time.try_get("is_due")?,
+        currency,
+        in_other_currencies: time.try_get::<Option<i64>, _>("in_other_currencies")?.unwrap_or(0),
     })
 }
 
