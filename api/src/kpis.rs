@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::kpis::{Better, Kpi, KpiFunction, Unit, find, register};
+use domain::money::Currency;
 use domain::plan::Contradiction;
 use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
@@ -155,9 +156,31 @@ pub(crate) struct SeriesAnswer {
     computed_at: Option<DateTime<Utc>>,
     /// Facts have come in that they do not show yet
     due: bool,
+    /// The currency of the plan in force, of a figure in money
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    currency: Option<Currency>,
+    /// Facts that the figures leave out, whenever they occurred; none: nothing is left out
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOutAnswer>,
     /// Where the plan contradicts itself about this KPI's targets
     notes: Vec<NoteAnswer>,
     freshness: Freshness,
+}
+
+/// What the figures do not count, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LeftOutAnswer {
+    /// How many facts
+    count: i64,
+    reason: String,
+}
+
+impl LeftOutAnswer {
+    fn of(in_other_currencies: i64, currency: Currency) -> Option<Self> {
+        let reason = || format!("in another currency than the plan's, {}", currency.as_str());
+        (in_other_currencies > 0).then(|| Self { count: in_other_currencies, reason: reason() })
+    }
 }
 
 impl FigureAnswer {
@@ -309,7 +332,7 @@ async fn show(
     if form != Form::Json {
         return table(kpi, grain, &series.figures).page(form, kpi.id, next.as_deref(), parameters.limit.is_some());
     }
-    let Series { figures, definition, computed_at, is_due, .. } = series;
+    let Series { figures, definition, computed_at, is_due, currency, in_other_currencies, .. } = series;
     Ok(Json(SeriesAnswer {
         data: figures.into_iter().map(|shown| FigureAnswer::of(grain, shown)).collect(),
         next,
@@ -319,6 +342,8 @@ async fn show(
         as_of: asked.query.as_of,
         computed_at,
         due: is_due,
+        currency: (kpi.unit == Unit::Money).then_some(currency),
+        left_out: LeftOutAnswer::of(in_other_currencies, currency),
         notes: notes(&terms, Some(kpi), now),
         freshness,
     })

@@ -57,9 +57,11 @@ COMMENT ON TABLE figures IS 'One row a KPI, period and segment.';
 
 -- Apart from the figures: it says when they were made and changes nothing in what they are.
 CREATE TABLE figure_times (
-    tenant      text COLLATE "C" NOT NULL,
-    kpi         text COLLATE "C" NOT NULL,
-    computed_at timestamptz NOT NULL,
+    tenant              text COLLATE "C" NOT NULL,
+    kpi                 text COLLATE "C" NOT NULL,
+    computed_at         timestamptz NOT NULL,
+    in_other_currencies bigint NOT NULL,
     CONSTRAINT figure_times_pkey PRIMARY KEY (tenant, kpi)
 );
 COMMENT ON TABLE figure_times IS 'When each KPI''s figures were last made.';
+COMMENT ON COLUMN figure_times.in_other_currencies IS 'Facts that they leave out, in another currency than that of the plan then in force.';

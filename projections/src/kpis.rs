@@ -1,6 +1,7 @@
 //! The figures of the register: one formula each, over the facts.
 
 pub(crate) mod changes;
+mod currencies;
 pub mod definitions;
 pub mod evaluate;
 pub(crate) mod formula;

@@ -77,6 +77,47 @@ async fn every_kpi_is_what_its_facts_say_through_the_api() {
     assert!(program.stop().await, "it stops well");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_in_another_currency_is_left_out_and_that_is_said() {
+    let (program, client, _place, _directory) = up().await;
+    let subscription = |id: &str, currency: &str, occurred_at: &str| {
+        json!({ "collection": "subscriptions", "id": id, "command": "start", "data": {
+            "account_id": id, "plan": "team", "monthly": { "amount": "50.00", "currency": currency }, "occurred_at": occurred_at,
+        } })
+    };
+    let lines = [
+        subscription("own", "USD", "2026-03-02T09:00:00Z"),
+        subscription("other", "EUR", "2026-03-03T09:00:00Z"),
+        subscription("another", "GBP", "2026-03-04T09:00:00Z"),
+    ];
+    let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let (status, body) = answer_of(client.ndjson("/v1/commands", body)).await;
+    assert_eq!((status, &body["accepted"]), (StatusCode::OK, &json!(3)), "{body}");
+    let token = body["token"].as_str().expect("a token");
+    let ask = async |kpi: &str, more: &str| {
+        client.get(&format!("/v1/kpis/{kpi}?grain=month&from=2026-03&to=2026-03&after={token}{more}")).await
+    };
+    let left_out = json!({ "count": 2, "reason": "in another currency than the plan's, USD" });
+    let today = chrono::Utc::now().date_naive();
+    for more in [String::new(), format!("&as_of={today}")] {
+        let mrr = ask("mrr", &more).await;
+        assert_eq!(
+            (&mrr["data"][0]["value"], &mrr["currency"], &mrr["left_out"]),
+            (&json!(50), &json!("USD"), &left_out),
+            "{mrr}"
+        );
+    }
+    // Before they were recorded nobody knew of them; spend there is none of.
+    let before = ask("mrr", "&as_of=2026-04-01").await;
+    assert_eq!((&before["currency"], &before["left_out"]), (&json!("USD"), &Value::Null), "{before}");
+    let variance = ask("budget_variance", "").await;
+    assert_eq!((&variance["currency"], &variance["left_out"]), (&json!("USD"), &Value::Null), "{variance}");
+    // Not in money, though made of it.
+    let payback = ask("cac_payback_months", "").await;
+    assert_eq!((&payback["currency"], &payback["left_out"]), (&Value::Null, &left_out), "{payback}");
+    assert!(program.stop().await, "it stops well");
+}
+
 fn cases(kpi: &Kpi) -> Vec<Case> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/kpis/{}.toml", kpi.id));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

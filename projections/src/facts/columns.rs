@@ -18,6 +18,9 @@ const SHARED: [(&str, &str, &str); 7] = [
     ("position", "bigint NOT NULL", "The position of its event; PARTITION-POSITION is the event's id."),
 ];
 
+/// The type of a column of money.
+const AMOUNT: &str = "numeric(14, 2)";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) name: String,
@@ -108,6 +111,16 @@ pub(crate) fn column_names(aggregate_type: AggregateType) -> &'static BTreeSet<S
         aggregate_types().map(|kind| (kind, columns(kind).into_iter().map(|column| column.name).collect())).collect()
     });
     &NAMES[&aggregate_type]
+}
+
+/// The columns that name the currency of an amount.
+pub(crate) fn currency_columns(aggregate_type: AggregateType) -> Vec<String> {
+    let amounts = columns(aggregate_type).into_iter().filter(|column| column.sql_type == AMOUNT);
+    amounts.map(|column| currency_of(&column.name)).collect()
+}
+
+fn currency_of(amount: &str) -> String {
+    format!("{amount}_currency")
 }
 
 /// The columns beside the shared ones, by name.
@@ -202,11 +215,11 @@ fn of_property(name: &str, property: &Value, root: &Value, meaning: &Meaning) ->
         Some("Money") => vec![
             Column {
                 name: name.to_owned(),
-                sql_type: "numeric(14, 2)",
+                sql_type: AMOUNT,
                 comment: format!("{}, in {name}_currency.", meaning.comment(name, None).trim_end_matches('.')),
             },
             Column {
-                name: format!("{name}_currency"),
+                name: currency_of(name),
                 sql_type: "text COLLATE \"C\"",
                 comment: format!("The currency of {name}, as in ISO 4217."),
             },

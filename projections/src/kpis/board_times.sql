@@ -1,1 +1,1 @@
-SELECT kpi, computed_at FROM read.figure_times WHERE tenant = $1
+SELECT kpi, computed_at, in_other_currencies FROM read.figure_times WHERE tenant = $1

@@ -15,6 +15,7 @@ use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::currencies::in_others;
 use super::evaluate::{Evaluation, Terms};
 use super::notes::{Firsts, note_changes, note_days, note_formulas};
 use super::query::Known;
@@ -253,15 +254,19 @@ impl Pending {
                 self.write(&mut transaction, *grain, periods, &shown).await?;
             }
         }
+        let currency = terms.plans.in_force(now, Known::Now).plan.currency;
+        let in_other_currencies = in_others(&mut transaction, views, (&self.tenant, self.kpi), currency, None).await?;
         sqlx::query(
             "WITH made AS (DELETE FROM pending_figures WHERE tenant = $1 AND kpi = $2 AND notes = $4)
-             INSERT INTO figure_times (tenant, kpi, computed_at) VALUES ($1, $2, $3)
-             ON CONFLICT ON CONSTRAINT figure_times_pkey DO UPDATE SET computed_at = excluded.computed_at",
+             INSERT INTO figure_times (tenant, kpi, computed_at, in_other_currencies) VALUES ($1, $2, $3, $5)
+             ON CONFLICT ON CONSTRAINT figure_times_pkey DO UPDATE
+                 SET computed_at = excluded.computed_at, in_other_currencies = excluded.in_other_currencies",
         )
         .bind(self.tenant.as_str())
         .bind(self.kpi.id)
         .bind(now)
         .bind(self.notes)
+        .bind(in_other_currencies)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;

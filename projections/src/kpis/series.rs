@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
+use domain::money::Currency;
 use domain::period::midnight;
 use domain::{AggregateType, Grain, TenantId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
+use super::currencies::in_others;
 use super::evaluate::{Evaluation, Terms};
 use super::query::{Figure, Known};
 use super::shown::{Shown, Status};
@@ -64,6 +66,10 @@ pub struct Series {
     pub computed_at: Option<DateTime<Utc>>,
     /// Facts that they follow from have changed since.
     pub is_due: bool,
+    /// That of the plan in force now, or at the moment of `as_of`.
+    pub currency: Currency,
+    /// Facts that the figures of all times leave out, in another currency.
+    pub in_other_currencies: i64,
 }
 
 impl Segments {
@@ -94,7 +100,8 @@ pub(crate) async fn series_by(
     let (latest, asked) = (terms.definitions.of(kpi, None), terms.definitions.of(kpi, query.definition));
     let (Some((latest, _)), Some((definition, _))) = (latest, asked) else { return Ok(None) };
     if query.as_of.is_none() && definition == latest {
-        return kept(pool, tenant, kpi, query, definition).await.map(Some);
+        let currency = terms.plans.in_force(query.now, Known::Now).plan.currency;
+        return kept(pool, tenant, kpi, query, (definition, currency)).await.map(Some);
     }
     let known_before = query.as_of.map(|day| midnight(day + Days::new(1)));
     let now = known_before.map_or(query.now, |moment| moment.min(query.now));
@@ -108,7 +115,9 @@ pub(crate) async fn series_by(
         figures.retain(|shown| (shown.figure.period, &shown.figure.segment) > (after.period, &after.segment));
     }
     let has_more = query.cut(&mut figures);
-    Ok(Some(Series { figures, has_more, definition, computed_at: None, is_due: false }))
+    let currency = terms.plans.in_force(now, known).plan.currency;
+    let in_other_currencies = in_others(&mut *pool.acquire().await?, "read", (tenant, kpi), currency, known_before).await?;
+    Ok(Some(Series { figures, has_more, definition, computed_at: None, is_due: false, currency, in_other_currencies }))
 }
 
 impl SeriesQuery {
@@ -121,7 +130,13 @@ impl SeriesQuery {
     }
 }
 
-async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, definition: u16) -> Result<Series, Error> {
+async fn kept(
+    pool: &PgPool,
+    tenant: &TenantId,
+    kpi: &Kpi,
+    query: &SeriesQuery,
+    (definition, currency): (u16, Currency),
+) -> Result<Series, Error> {
     let (segment, dimension) = match &query.segments {
         Segments::All => (None, None),
         Segments::Total => (kpi.has_total.then(|| "all".to_owned()), None),
@@ -150,7 +165,15 @@ async fn kept(pool: &PgPool, tenant: &TenantId, kpi: &Kpi, query: &SeriesQuery, 
         .await?;
     let mut figures = rows.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
     let has_more = query.cut(&mut figures);
-    Ok(Series { figures, has_more, definition, computed_at: time.try_get("computed_at")?, is_due: time.try_get("is_due")? })
+    Ok(Series {
+        figures,
+        has_more,
+        definition,
+        computed_at: time.try_get("computed_at")?,
+        is_due: time.try_get("is_due")?,
+        currency,
+        in_other_currencies: time.try_get::<Option<i64>, _>("in_other_currencies")?.unwrap_or(0),
+    })
 }
 
 /// What is asked of many KPIs at once.
@@ -219,13 +242,16 @@ pub async fn board(
             is_due |= of == Some(kpi.id) || fact.is_some_and(|fact| kinds.contains(&fact));
         }
         let is_of_kpi = |row: &&PgRow| row.try_get::<&str, _>("kpi").is_ok_and(|id| id == kpi.id);
+        let time = times.iter().find(is_of_kpi);
         let (definition, _) = terms.definitions.of(kpi, None).expect("the register has a definition of every KPI");
         let series = Series {
             figures: rows.iter().filter(is_of_kpi).map(shown).collect::<Result<_, _>>()?,
             has_more: false,
             definition,
-            computed_at: times.iter().find(is_of_kpi).map(|row| row.try_get("computed_at")).transpose()?,
+            computed_at: time.map(|row| row.try_get("computed_at")).transpose()?,
             is_due,
+            currency: terms.plans.in_force(query.now, Known::Now).plan.currency,
+            in_other_currencies: time.map_or(Ok(0), |row| row.try_get("in_other_currencies"))?,
         };
         board.push(Beside { kpi, grain, series });
     }
