@@ -10,10 +10,12 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
 use super::definitions::Definitions;
+use super::formula::formula;
 use super::plans::Plans;
 use super::query::{Known, Question, figures};
 use super::shown::Shown;
 use crate::error::Error;
+use crate::facts::columns::{aggregate_types, table_name};
 
 /// What every figure of a tenant is made and judged by.
 #[derive(Debug, Clone)]
@@ -77,12 +79,33 @@ impl Evaluation<'_> {
         question: &Question<'_>,
     ) -> Result<BTreeMap<(NaiveDate, String), Decimal>, Error> {
         let is_closed = |start: &&NaiveDate| midnight(question.grain.next(**start)) <= self.now;
-        let closed: Vec<NaiveDate> = question.periods.iter().filter(is_closed).copied().collect();
+        let mut closed: Vec<NaiveDate> = question.periods.iter().filter(is_closed).copied().collect();
         if closed.is_empty() {
             return Ok(BTreeMap::new());
         }
+        // Where history was brought in later, most periods had closed before anything was known.
+        let first_known = self.first_known(connection).await?;
+        closed.retain(|start| first_known.is_some_and(|moment| moment < midnight(question.grain.next(*start))));
         let question = Question { periods: &closed, known: Known::AtClose, ..question.clone() };
         let found = figures(connection, self.schema, &question).await?;
         Ok(found.into_iter().filter_map(|figure| Some(((figure.period, figure.segment), figure.value?))).collect())
+    }
+
+    /// No fact that the formula reads was recorded before this moment; none: there is no fact.
+    async fn first_known(&self, connection: &mut PgConnection) -> Result<Option<DateTime<Utc>>, Error> {
+        let (schema, formula) = (self.schema, formula(self.kpi, "read"));
+        let is_read = |table: &String| formula.contains(&format!("read.{table}"));
+        let interactions = ["read.interactions", "read.daily_counts"].iter().any(|table| formula.contains(table)).then(|| {
+            format!("(SELECT min(recorded_day)::timestamp AT TIME ZONE 'UTC' FROM {schema}.daily_counts WHERE tenant = $1)")
+        });
+        let firsts: Vec<String> = aggregate_types()
+            .map(table_name)
+            .filter(is_read)
+            .map(|table| format!("(SELECT min(recorded_at) FROM {schema}.{table} WHERE tenant = $1)"))
+            .chain(interactions)
+            .collect();
+        assert!(!firsts.is_empty(), "{} reads facts", self.kpi.id);
+        let statement = format!("SELECT least({})", firsts.join(", "));
+        Ok(sqlx::query_scalar(&statement).bind(self.tenant.as_str()).fetch_one(connection).await?)
     }
 }
