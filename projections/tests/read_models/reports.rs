@@ -1,7 +1,10 @@
-//! Funnels and cohorts, by figures worked out by hand.
+//! Funnels, cohorts and restatements, by figures worked out by hand.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use domain::Grain;
 use projections::Generation;
+use projections::kpis::refresher::{Lane, Pace, Refresher};
+use projections::kpis::series::{Segments, SeriesQuery, series};
 use projections::reports::Asked;
 use projections::reports::funnels::{leads, open_deals};
 use projections::reports::retention::retention;
@@ -100,5 +103,52 @@ fn a_cohort_is_followed_month_by_month_and_nobody_counts_twice() {
         let found = retention(&pool, &tenant("cohorts"), (day("2026-01-01"), day("2026-03-01"))).await.unwrap();
         let told: Vec<_> = found.into_iter().map(|cohort| (cohort.month, cohort.people, cohort.active)).collect();
         assert_eq!(told, [(day("2026-01-01"), 2, vec![1, 1, 2]), (day("2026-02-01"), 1, vec![0, 0])]);
+    });
+}
+
+#[test]
+fn a_closed_period_that_a_late_fact_changed_says_what_it_was() {
+    let lines = r#"
+2026-01-01T00:00:00Z deals/d1/open {"account_id":"a1","annual_value":{"amount":"1200.00","currency":"USD"},"expected_close":"2026-03-31"}
+2026-01-02T00:00:00Z deals/d2/open {"account_id":"a2","annual_value":{"amount":"1200.00","currency":"USD"},"expected_close":"2026-03-31"}
+2026-01-10T00:00:00Z deals/d1/win {}
+2026-01-20T00:00:00Z@2026-02-10T00:00:00Z deals/d2/lose {"reason":"price"}
+2026-02-11T00:00:00Z deals/d3/open {"account_id":"a3","annual_value":{"amount":"1200.00","currency":"USD"},"expected_close":"2026-03-31"}
+2026-02-12T00:00:00Z deals/d3/lose {"reason":"price"}
+"#;
+    let late = lines.replace("Z deals", "Z@2026-05-01T00:00:00Z deals").replace("@2026-02-10T00:00:00Z@", "@");
+    let mut recorder = recorded(lines, "late");
+    for line in late.lines().filter(|line| !line.is_empty()) {
+        recorder.take("all-late", &fact(line).unwrap_or_else(|| panic!("{line}"))).unwrap();
+    }
+    with_database(async |pool| {
+        apply(&pool, &Generation::live(&pool).await.unwrap(), &recorder.ledger.events, 50).await;
+        assert!(Refresher::new(pool.clone(), Pace::AT_ONCE, Lane::All).refresh().await.unwrap());
+        let told = async |name: &str| -> Vec<(String, Option<String>, Option<String>)> {
+            let query = SeriesQuery {
+                grain: Grain::Month,
+                from: day("2026-01-01"),
+                to: day("2026-03-01"),
+                segments: Segments::Total,
+                as_of: None,
+                definition: None,
+                after: None,
+                limit: None,
+                now: at("2026-06-15T00:00:00Z"),
+            };
+            let kpi = domain::kpis::find("win_rate").unwrap();
+            let figures = series(&pool, &tenant(name), kpi, &query).await.unwrap().unwrap().figures;
+            let text = |number: Option<rust_decimal::Decimal>| number.map(|number| number.normalize().to_string());
+            let told = figures
+                .into_iter()
+                .map(|shown| (Grain::Month.name(shown.figure.period), text(shown.figure.value), text(shown.restated_from)));
+            told.collect()
+        };
+        let of =
+            |period: &str, value: &str, was: Option<&str>| (period.to_owned(), Some(value.to_owned()), was.map(str::to_owned));
+        let found = told("late").await;
+        assert_eq!(found[..2], [of("2026-01", "0.5", Some("1")), of("2026-02", "0", None)]);
+        // Where nothing was known when the periods closed, nothing is another than it was.
+        assert_eq!(told("all-late").await[..2], [of("2026-01", "0.5", None), of("2026-02", "0", None)]);
     });
 }
