@@ -47,6 +47,8 @@ struct BudgetAnswer {
     /// `reached` (within the budget), `missed`, `in_progress`, `no_target` or `no_data`
     #[schema(value_type = String)]
     status: Status,
+    /// The version of the KPI's definition
+    definition: u16,
     /// The version of the plan in force at the month's end
     plan_version: u16,
     /// The month is not over; its budget is the whole month's
@@ -69,6 +71,7 @@ impl From<Shown> for BudgetAnswer {
             budget_from: figure.parts["plan_from"].as_str().unwrap_or_default().to_owned(),
             n: figure.n,
             status: shown.status,
+            definition: shown.definition,
             plan_version: shown.plan_version,
             partial: shown.is_partial,
             restated_from: Exact(shown.restated_from),

@@ -41,6 +41,8 @@ struct GateAnswer {
     /// `reached`, `missed` or `in_progress`
     #[schema(value_type = String)]
     status: Status,
+    /// The version of the KPI's definition
+    definition: u16,
     items: Vec<GateItemAnswer>,
 }
 
@@ -82,6 +84,7 @@ impl From<Gate> for GateAnswer {
             of: Exact(shown.figure.denominator),
             readiness: Exact(shown.figure.value),
             status: shown.status,
+            definition: shown.definition,
             items: items.into_iter().map(GateItemAnswer::from).collect(),
         }
     }

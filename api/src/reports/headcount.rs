@@ -42,6 +42,10 @@ struct HeadcountAnswer {
     /// `reached` (within a tenth of the plan), `missed`, `in_progress`, `no_target` or `no_data`
     #[schema(value_type = String)]
     status: Status,
+    /// The version of the KPI's definition; null: no figure
+    definition: Option<u16>,
+    /// The version of the plan in force at the month's end; null: no figure
+    plan_version: Option<u16>,
     /// The month is not over
     partial: bool,
     /// What it was when the month closed, where it has changed since
@@ -60,6 +64,8 @@ impl From<Headcount> for HeadcountAnswer {
             plan: Exact(plan),
             variance: Exact(difference(fte, plan)),
             status: shown.as_ref().map_or(Status::NoData, |shown| shown.status),
+            definition: shown.as_ref().map(|shown| shown.definition),
+            plan_version: shown.as_ref().map(|shown| shown.plan_version),
             partial: shown.as_ref().is_none_or(|shown| shown.is_partial),
             restated_from: Exact(shown.and_then(|shown| shown.restated_from)),
         }

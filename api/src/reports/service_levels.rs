@@ -59,6 +59,8 @@ struct ServiceLevelAnswer {
     measured_share: Exact,
     /// How many facts it rests on
     n: i64,
+    /// The version of the KPI's definition; null: no figure
+    definition: Option<u16>,
     /// `reached`, `missed`, `in_progress`, `no_target` or `no_data`
     #[schema(value_type = String)]
     status: Status,
@@ -67,6 +69,7 @@ struct ServiceLevelAnswer {
 impl From<ServiceLevelStanding> for ServiceLevelAnswer {
     fn from(ServiceLevelStanding { kpi, level, shown, objective }: ServiceLevelStanding) -> Self {
         let status = shown.as_ref().map_or(Status::NoData, |shown| shown.status);
+        let definition = shown.as_ref().map(|shown| shown.definition);
         let figure = shown.map(|shown| shown.figure);
         let parts = figure.as_ref().map_or(&Value::Null, |figure| &figure.parts);
         Self {
@@ -83,6 +86,7 @@ impl From<ServiceLevelStanding> for ServiceLevelAnswer {
             measured: Exact(figure.as_ref().and_then(|figure| figure.denominator)),
             value: Exact(figure.as_ref().and_then(|figure| figure.value)),
             n: figure.map_or(0, |figure| figure.n),
+            definition,
             status,
         }
     }

@@ -61,6 +61,10 @@ struct StageFigureAnswer {
     denominator: Exact,
     /// How many facts it rests on
     n: i64,
+    /// The version of the KPI's definition; null: no figure
+    definition: Option<u16>,
+    /// The version of the plan in force at the month's end
+    plan_version: Option<u16>,
     /// `reached`, `missed`, `in_progress`, `no_target` or `no_data`
     #[schema(value_type = String)]
     status: Status,
@@ -80,6 +84,7 @@ impl From<StageEconomics> for StageEconomicsAnswer {
 impl From<StageFigure> for StageFigureAnswer {
     fn from(StageFigure { kpi, plan, shown }: StageFigure) -> Self {
         let status = shown.as_ref().map_or(Status::NoData, |shown| shown.status);
+        let versions = shown.as_ref().map(|shown| (shown.definition, shown.plan_version));
         let figure = shown.map(|shown| shown.figure);
         let value = figure.as_ref().and_then(|figure| figure.value);
         Self {
@@ -93,6 +98,8 @@ impl From<StageFigure> for StageFigureAnswer {
             numerator: Exact(figure.as_ref().and_then(|figure| figure.numerator)),
             denominator: Exact(figure.as_ref().and_then(|figure| figure.denominator)),
             n: figure.as_ref().map_or(0, |figure| figure.n),
+            definition: versions.map(|(definition, _)| definition),
+            plan_version: versions.map(|(_, plan)| plan),
             status,
             parts: figure.map_or_else(|| Value::Object(serde_json::Map::new()), |figure| figure.parts),
         }
