@@ -1,9 +1,9 @@
 //! Keeps figures up to the facts: takes what has changed, works out which periods' figures that may change, and makes
 //! those anew by the formulas.
 //!
-//! One refresher leads in each lane; it holds an advisory lock. A figure lags behind the facts by about a second; one
-//! that is dear to make, by thirty times as long as that took, so that it takes a thirtieth of one core's time. Those that take
-//! longest have a lane of their own, so that the others do not wait for them.
+//! One refresher leads in each lane; it holds an advisory lock. A figure lags behind the facts by about a second; one that is dear
+//! to make, by thirty times as long as that took, so that it takes a thirtieth of one core's time, but by two minutes at most. Those
+//! that take longest have a lane of their own, so that the others do not wait for them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -100,6 +100,9 @@ const FOLLOWER_PAUSE: Duration = Duration::from_secs(5);
 
 /// After the longest work too, it looks again so soon.
 const REST_MAX: Duration = Duration::from_secs(5);
+
+/// A KPI is left alone for no longer, however long it took: a whole history that was brought in at once is made once.
+const REST_OF_KPI_MAX: Duration = Duration::from_secs(120);
 
 /// No period is older: a fact with a wrong year must not ask for figures of centuries.
 const YEARS_MAX: u32 = 10;
@@ -200,7 +203,8 @@ impl Refresher {
             }
             let first_day = firsts.of(pending.tenant.as_str(), pending.kpi).unwrap_or(seen.today);
             pending.make(connection, views, &terms[&pending.tenant], first_day, now).await?;
-            self.rests.insert(rest, Instant::now() + started.elapsed() * self.pace.rest_of_kpi);
+            let left_alone = (started.elapsed() * self.pace.rest_of_kpi).min(REST_OF_KPI_MAX);
+            self.rests.insert(rest, Instant::now() + left_alone);
         }
         self.seen = Some(seen);
         Ok(())
