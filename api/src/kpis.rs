@@ -12,7 +12,7 @@ use domain::money::Currency;
 use domain::plan::Contradiction;
 use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
-use projections::kpis::series::{Series, is_due, series};
+use projections::kpis::series::{Series, is_due, series_by};
 use projections::kpis::shown::{Shown, Status};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -321,9 +321,10 @@ async fn show(
         if parameters.after.is_some() {
             wait_until_made(&api, caller.tenant(), &[kpi]).await?;
         }
-        let found = series(&api.read_pool, caller.tenant(), kpi, &asked.query).await?;
+        let terms = terms(&api, &caller).await?;
+        let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &asked.query).await?;
         let found = found.ok_or_else(|| unknown_definition(asked.query.definition))?;
-        Ok((found, terms(&api, &caller).await?))
+        Ok((found, terms))
     };
     let ((series, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
     let grain = asked.query.grain;

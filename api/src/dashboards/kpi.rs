@@ -9,7 +9,7 @@ use domain::Grain;
 use domain::kpis::{Better, Kpi, find};
 use projections::kpis::evaluate::Terms;
 use projections::kpis::query::Known;
-use projections::kpis::series::{Beside, Segments, Series, SeriesQuery, series};
+use projections::kpis::series::{Beside, Segments, Series, SeriesQuery, series_by};
 use projections::kpis::shown::Shown;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
@@ -128,13 +128,13 @@ pub(super) async fn kpi(
             Terms::load(&mut *api.read_pool.acquire().await.map_err(projections::Error::from)?, "read", caller.tenant())
                 .await?;
         let unknown = || Problem::parameter("definition", format!("{} does not exist", definition.unwrap_or_default()));
-        let found = series(&api.read_pool, caller.tenant(), kpi, &query).await?.ok_or_else(unknown)?;
+        let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &query).await?.ok_or_else(unknown)?;
         let mut split = Vec::new();
         let last = found.figures.last().map_or(query.to, |shown| shown.figure.period);
         for dimension in kpi.dimensions {
             let segments = Segments::Of((*dimension).to_owned());
             let query = SeriesQuery { from: last, to: last, segments, ..query.clone() };
-            let found = series(&api.read_pool, caller.tenant(), kpi, &query).await?.ok_or_else(unknown)?;
+            let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &query).await?.ok_or_else(unknown)?;
             split.push((*dimension, found.figures));
         }
         Ok((terms, found, split))

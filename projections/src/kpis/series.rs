@@ -89,8 +89,8 @@ pub async fn series(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi, query: 
     series_by(pool, tenant, &terms, kpi, query).await
 }
 
-/// By terms that are loaded already.
-pub(crate) async fn series_by(
+/// The same by terms that are loaded already.
+pub async fn series_by(
     pool: &PgPool,
     tenant: &TenantId,
     terms: &Terms,
