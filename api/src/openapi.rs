@@ -23,6 +23,7 @@ pub(crate) fn document() -> Value {
         { "name": "Interactions", "description": "What was done with capsules." },
         { "name": "Commands", "description": "Everything else that changes something." },
         { "name": "Figures", "description": "What follows from it." },
+        { "name": "Reports", "description": "Figures side by side with the plan." },
         { "name": "Capsules", "description": "Capsules as they stand." },
         { "name": "Audit", "description": "The log itself." },
         { "name": "Operations", "description": "For those who run it; no key is needed." },

@@ -117,15 +117,16 @@ impl Locale {
 
     /// How far one value is from another, with its sign.
     pub(super) fn difference(self, unit: Unit, currency: &str, difference: Decimal) -> String {
-        let sign = match () {
-            () if difference.is_zero() => "±",
-            () if difference.is_sign_negative() => "−",
-            () => "+",
-        };
         let size = match unit {
             Unit::Ratio => format!("{}{NARROW}points", self.number((difference * Decimal::ONE_HUNDRED).abs(), 1)),
             Unit::Points => self.number(difference.abs(), 0),
             unit => self.value(unit, currency, difference.abs()),
+        };
+        let sign = match difference.is_sign_negative() {
+            // Too small to be seen in these digits.
+            _ if !size.contains(|digit: char| ('1'..='9').contains(&digit)) => "±",
+            true => "−",
+            false => "+",
         };
         format!("{sign}{size}")
     }
@@ -182,6 +183,7 @@ mod tests {
         assert_eq!(difference(Unit::Ratio, "-0.05"), "−5.0 points");
         assert_eq!(difference(Unit::Money, "120"), "+$120");
         assert_eq!(difference(Unit::Count, "0"), "±0");
+        assert_eq!(difference(Unit::Score, "-0.2"), "±0");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(super) const KPIS: &[Kpi] = &[
         formula: "Median time from sign-up to the first active interaction, of those who signed up in the period; who is not there yet takes longer than all who are. Of customers: from the start of the first subscription to the first active interaction of one of their users.",
         numerator: "those who have reached it",
         denominator: Some("those who began in the period"),
-        n: "those who began in the period",
+        n: "people who began",
         unit: Unit::Days,
         better: Better::Lower,
         grains: &[Grain::Week, Grain::Month, Grain::Quarter],
