@@ -7,6 +7,7 @@ mod exhibits;
 mod format;
 mod kpi;
 mod overview;
+mod reviews;
 mod session;
 mod view;
 
@@ -20,6 +21,7 @@ use chrono::NaiveDate;
 use domain::kpis::KpiFunction;
 use domain::north_star::DEFINITION_1;
 
+use self::reviews::REVIEWS;
 use self::session::Viewer;
 use self::view::{Choice, View, ViewParameters};
 use crate::auth::{Caller, Read};
@@ -51,6 +53,15 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/dashboards/sign-out", post(session::sign_out))
         .route("/dashboards/kpis/{id}", get(kpi::kpi))
         .route("/dashboards/north-star", get(north_star));
+    let router = REVIEWS.into_iter().fold(router, |router, review| {
+        let show = async move |State(api): State<Shared>,
+                               viewer: Viewer,
+                               headers: HeaderMap,
+                               Parameters(parameters): Parameters<ViewParameters>| {
+            reviews::review(api, viewer, headers, parameters, review).await
+        };
+        router.route(&format!("/dashboards/{}", review.name().1), get(show))
+    });
     FUNCTIONS.into_iter().fold(router, |router, function| {
         let show = async move |State(api): State<Shared>,
                                viewer: Viewer,
@@ -111,7 +122,8 @@ struct FreshnessWords {
 fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) -> Frame {
     let pages = [("Overview", "/dashboards".to_owned())]
         .into_iter()
-        .chain(FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}"))));
+        .chain(FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}"))))
+        .chain(REVIEWS.into_iter().map(reviews::Review::name).map(|(name, slug)| (name, format!("/dashboards/{slug}"))));
     Frame {
         title: title.to_owned(),
         pages: pages.map(|(name, path)| Link { name, href: view.to(&path), is_here: path == view.path }).collect(),

@@ -11,7 +11,7 @@ use crate::program::{Client, Directory, Program, answer_of, eventually, start_up
 
 const AXE: &str = include_str!("vendor/axe-core-4.14.1/axe.min.js");
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 16] = [
     "/dashboards",
     "/dashboards/product",
     "/dashboards/engineering",
@@ -21,6 +21,11 @@ const PAGES: [&str; 11] = [
     "/dashboards/finance",
     "/dashboards/people",
     "/dashboards/operations",
+    "/dashboards/unit-economics",
+    "/dashboards/stages",
+    "/dashboards/reliability",
+    "/dashboards/risks",
+    "/dashboards/okrs",
     "/dashboards/kpis/win_rate",
     "/dashboards/kpis/feature_adoption_rate?period=week",
 ];

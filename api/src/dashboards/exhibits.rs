@@ -14,12 +14,13 @@ use rust_decimal::prelude::ToPrimitive;
 use super::card::words;
 use super::chart::{escaped, meter};
 use super::format::{Locale, MINUS, period};
+use super::reviews::Made;
 use super::view::View;
 
 /// A picture and its table; cells are HTML, made here.
 #[derive(Debug)]
 pub(super) struct Exhibit {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) about: String,
     pub(super) class: &'static str,
     pub(super) head: Vec<String>,
@@ -53,6 +54,8 @@ pub(super) async fn exhibits(
             let first = Grain::Month.before(present, COHORTS - 1);
             vec![cohorts(&retention(pool, asked.tenant, (first, present)).await?, locale)]
         }
+        KpiFunction::Finance => vec![Made { pool, asked, view, locale }.budget().await?],
+        KpiFunction::People => vec![Made { pool, asked, view, locale }.headcount().await?],
         KpiFunction::CustomerSuccess => answers(found, locale).into_iter().collect(),
         _ => Vec::new(),
     })
@@ -91,7 +94,7 @@ fn lead_funnel(steps: &[Step], (from, to): (NaiveDate, NaiveDate), locale: Local
         ]
     });
     Exhibit {
-        title: "What became of the leads",
+        title: "What became of the leads".to_owned(),
         about: format!(
             "Of the leads captured from {} to {}, whenever the rest happened",
             period(Grain::Month, from),
@@ -116,7 +119,7 @@ fn pipeline(steps: &[Step], currency: &str, locale: Locale) -> Exhibit {
         ]
     });
     Exhibit {
-        title: "Open deals by stage",
+        title: "Open deals by stage".to_owned(),
         about: "Where each stands in the sales process, and what they would bring a year, unweighted".to_owned(),
         class: "funnel",
         head: ["Stage", "", "Deals", "Annual value"].map(str::to_owned).to_vec(),
@@ -144,7 +147,7 @@ fn cohorts(cohorts: &[Cohort], locale: Locale) -> Exhibit {
             .collect()
     });
     Exhibit {
-        title: "Who comes back",
+        title: "Who comes back".to_owned(),
         about:
             "Of those who signed up in a month, the share that did something in it, in the next month, and so on; the last of \
                 each row is not over"
@@ -175,7 +178,7 @@ fn answers(found: &[Beside], locale: Locale) -> Option<Exhibit> {
         locale.number(end, 0).replace(MINUS, "−")
     });
     Some(Exhibit {
-        title: "Who would recommend it",
+        title: "Who would recommend it".to_owned(),
         about: escaped(&format!(
             "{} answers in 90 days. With so many, the score of everybody is between {} and {} nineteen times of twenty",
             locale.count(all),

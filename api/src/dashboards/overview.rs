@@ -11,13 +11,14 @@ use domain::north_star::DEFINITION_1;
 use projections::kpis::series::{BoardQuery, board};
 use projections::north_star;
 use projections::reports::Asked;
-use projections::stages::{Expected, StageStanding, Standing, standing};
+use projections::stages::{StageStanding, Standing, standing};
 use rust_decimal::prelude::ToPrimitive;
 
 use super::card::{Card, Setting};
 use super::chart::{Point, bars, meter};
 use super::exhibits::{Exhibit, exhibits};
 use super::format::{Locale, period};
+use super::reviews::full;
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
 use super::{FUNCTIONS, Frame, PERIODS, frame, name_of};
@@ -219,14 +220,7 @@ impl StageMeter {
                 "{}\u{202f}%",
                 locale.number(rust_decimal::Decimal::try_from(limit.share * 100.0).unwrap_or_default(), 1)
             ),
-            when: match (limit.expected, limit.months_until) {
-                (Expected::Reached, _) => "outgrown".to_owned(),
-                (_, Some(months)) if months < 1.5 => "full in about a month".to_owned(),
-                (_, Some(months)) if months > 120.0 => "full in more than ten years".to_owned(),
-                (_, Some(months)) => format!("full in some {months:.0} months"),
-                (Expected::Never, _) => "does not grow".to_owned(),
-                _ => "too early to tell when it is full".to_owned(),
-            },
+            when: full(limit),
             bar: meter(limit.share, if limit.share >= 1.0 { "over" } else { "" }),
         };
         Self {
