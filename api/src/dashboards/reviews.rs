@@ -213,7 +213,7 @@ impl Made<'_> {
                 standing.last_complete_month
             ),
             class: "funnel",
-            head: head(&["Stage", "", "Used", "Share", "Full"]),
+            head: head(&["Stage", "", "Used", "Share", "When"]),
             rows: rows.collect(),
             empty: "",
         };
