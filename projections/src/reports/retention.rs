@@ -1,9 +1,8 @@
 //! Who comes back: of those who signed up in each month, how many did something in each month since.
 
 use chrono::NaiveDate;
-use sqlx::{PgPool, Row};
-
-use domain::TenantId;
+use domain::{Grain, TenantId};
+use sqlx::{Executor, PgPool, Row};
 
 use crate::error::Error;
 
@@ -19,7 +18,18 @@ pub struct Cohort {
 /// The cohorts from one month to another, oldest first, as far as each could come by the second. As known now: who was active in a
 /// month is kept without the day of recording.
 pub async fn retention(pool: &PgPool, tenant: &TenantId, (first, last): (NaiveDate, NaiveDate)) -> Result<Vec<Cohort>, Error> {
-    let rows = sqlx::query(include_str!("retention.sql")).bind(tenant.as_str()).bind(first).bind(last).fetch_all(pool).await?;
+    let months: Vec<NaiveDate> = Grain::Month.between(first, last).collect();
+    let mut transaction = pool.begin().await?;
+    // How many came is guessed far too low, and a nested loop over what was guessed to be one row never ends.
+    (&mut *transaction).execute("SET LOCAL enable_nestloop = off").await?;
+    let rows = sqlx::query(include_str!("retention.sql"))
+        .bind(tenant.as_str())
+        .bind(first)
+        .bind(last)
+        .bind(months)
+        .fetch_all(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
     let mut cohorts: Vec<Cohort> = Vec::new();
     for row in &rows {
         let month: NaiveDate = row.try_get("cohort")?;

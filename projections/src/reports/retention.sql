@@ -1,3 +1,4 @@
+-- The first days of the months are named one by one: so only the rows of those days are read.
 WITH people AS (
     SELECT user_id, date_trunc('month', min(occurred_at) AT TIME ZONE 'UTC')::date AS cohort
     FROM read.sign_up_facts
@@ -12,7 +13,7 @@ came AS (
     FROM people
     JOIN read.members
         ON members.tenant = $1 AND grain = 'month' AND member_kind = 'user' AND member = user_id AND members.active > 0
-    WHERE cohort BETWEEN $2 AND $3 AND period BETWEEN $2 AND $3
+    WHERE cohort BETWEEN $2 AND $3 AND period = ANY($4)
     GROUP BY cohort, period
 )
 SELECT cohort, people, coalesce(came.active, 0) AS active
