@@ -2,6 +2,11 @@
 // changed on it takes the place of what was there. Without scripts the page is the same, as of when it was loaded.
 (() => {
   "use strict";
+  // Where the navigation is wider than the window, one sees where one is.
+  const here = document.querySelector(".pages [aria-current]");
+  const row = here?.closest("ul");
+  if (row) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+
   const main = document.getElementById("main");
   if (!main.hasAttribute("data-live") || !window.EventSource) return;
   let waiting = false;

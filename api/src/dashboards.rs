@@ -7,7 +7,7 @@ mod exhibits;
 mod format;
 mod kpi;
 mod overview;
-mod reviews;
+mod reports;
 mod session;
 mod view;
 
@@ -21,7 +21,6 @@ use chrono::NaiveDate;
 use domain::kpis::KpiFunction;
 use domain::north_star::DEFINITION_1;
 
-use self::reviews::REVIEWS;
 use self::session::Viewer;
 use self::view::{Choice, View, ViewParameters};
 use crate::auth::{Caller, Read};
@@ -52,17 +51,10 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/dashboards/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboards/sign-out", post(session::sign_out))
         .route("/dashboards/kpis/{id}", get(kpi::kpi))
-        .route("/dashboards/north-star", get(north_star));
-    let router = REVIEWS.into_iter().fold(router, |router, review| {
-        let show = async move |State(api): State<Shared>,
-                               viewer: Viewer,
-                               headers: HeaderMap,
-                               Parameters(parameters): Parameters<ViewParameters>| {
-            reviews::review(api, viewer, headers, parameters, review).await
-        };
-        router.route(&format!("/dashboards/{}", review.name().1), get(show))
-    });
-    FUNCTIONS.into_iter().fold(router, |router, function| {
+        .route("/dashboards/north-star", get(north_star))
+        .merge(reports::router());
+    let plain = FUNCTIONS.into_iter().filter(|function| !reports::FUNCTIONS.contains(function));
+    plain.fold(router, |router, function| {
         let show = async move |State(api): State<Shared>,
                                viewer: Viewer,
                                headers: HeaderMap,
@@ -93,11 +85,14 @@ fn name_of(function: KpiFunction) -> (&'static str, &'static str) {
 struct Frame {
     title: String,
     path: String,
-    pages: Vec<Link>,
+    /// In rows, each with a name.
+    pages: [(&'static str, Vec<Link>); 2],
+    /// None on a page that is the same in every rhythm.
     rhythms: Vec<Choice>,
     /// The state of the page, for the form that changes the day.
     period: &'static str,
     as_of: Option<NaiveDate>,
+    own: Vec<(&'static str, &'static str)>,
     at_present: String,
     today: NaiveDate,
     tenant: String,
@@ -120,13 +115,13 @@ struct FreshnessWords {
 }
 
 fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) -> Frame {
-    let pages = [("Overview", "/dashboards".to_owned())]
-        .into_iter()
-        .chain(FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}"))))
-        .chain(REVIEWS.into_iter().map(reviews::Review::name).map(|(name, slug)| (name, format!("/dashboards/{slug}"))));
+    let company = [("Overview", "/dashboards")].into_iter().chain(reports::PAGES).map(|(name, path)| (name, path.to_owned()));
+    let functions = FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}")));
+    let link = |(name, path): (&'static str, String)| Link { name, href: view.to(&path), is_here: path == view.path };
     Frame {
         title: title.to_owned(),
-        pages: pages.map(|(name, path)| Link { name, href: view.to(&path), is_here: path == view.path }).collect(),
+        pages: [("The company", company.map(link).collect()), ("By function", functions.map(link).collect())],
+        own: view.own.clone(),
         path: view.path.clone(),
         rhythms: view.rhythms(),
         period: view.grain.as_str(),
@@ -136,6 +131,12 @@ fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) 
         tenant: caller.tenant().to_string(),
         role: caller.key.role.as_str(),
         freshness: FreshnessWords::of(&freshness),
+    }
+}
+
+impl Frame {
+    fn without_rhythms(self) -> Self {
+        Self { rhythms: Vec::new(), ..self }
     }
 }
 

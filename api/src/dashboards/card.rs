@@ -207,7 +207,7 @@ pub(super) fn points(kpi: &Kpi, grain: Grain, figures: &[&Shown], setting: Setti
         .collect()
 }
 
-fn tick(grain: Grain, start: NaiveDate) -> String {
+pub(super) fn tick(grain: Grain, start: NaiveDate) -> String {
     match grain {
         Grain::Day => start.format("%-d %b").to_string(),
         Grain::Week => start.format("W%V").to_string(),

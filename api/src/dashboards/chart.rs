@@ -54,38 +54,40 @@ fn without_far_targets(points: &[Point]) -> Vec<Point> {
     points.iter().map(|point| Point { target: point.target.filter(near), ..point.clone() }).collect()
 }
 
+/// How large a chart is drawn: letters are the same size on each, so a small one has fewer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    class: &'static str,
+    width: f64,
+    height: f64,
+    left: f64,
+    /// Periods that are named.
+    names: f64,
+}
+
+pub(super) const WIDE: Size = Size { class: "", width: 960.0, height: 300.0, left: 76.0, names: 13.0 };
+/// One of two on a page.
+pub(super) const MEDIUM: Size = Size { class: "", width: 480.0, height: 220.0, left: 62.0, names: 5.0 };
+/// As wide as a telephone, or one of three on a page.
+pub(super) const SMALL: Size = Size { class: " compact", width: 340.0, height: 170.0, left: 62.0, names: 4.0 };
+
+const BOTTOM: f64 = 30.0;
+const TOP: f64 = 12.0;
+
 /// Bars over periods with an axis, for a page of its own; `write` writes a value of the axis.
 pub(super) fn bars(title: &str, points: &[Point], write_value: impl Fn(f64) -> String) -> String {
-    const WIDTH: f64 = 960.0;
-    const HEIGHT: f64 = 300.0;
-    const LEFT: f64 = 76.0;
-    const BOTTOM: f64 = 30.0;
-    const TOP: f64 = 12.0;
-    let points = &without_far_targets(points)[..];
-    let Some(scale) = Scale::of(points, HEIGHT - TOP - BOTTOM, true) else { return String::new() };
-    let y = |value: f64| TOP + scale.y(value);
-    let step = (WIDTH - LEFT) / points.len() as f64;
-    let mut svg = format!(r#"<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#, escaped(title));
-    for value in scale.ticks() {
-        let class = if value == 0.0 { "base" } else { "grid" };
-        write!(
-            svg,
-            r#"<line class="{class}" x1="{LEFT}" x2="{WIDTH}" y1="{0:.1}" y2="{0:.1}"/><text x="{1}" y="{2:.1}" text-anchor="end">{3}</text>"#,
-            y(value),
-            LEFT - 10.0,
-            y(value) + 4.0,
-            escaped(&write_value(value)),
-        )
-        .expect("a string");
-    }
-    let each = (points.len() as f64 / 13.0).ceil() as usize;
-    for (place, point) in points.iter().enumerate() {
-        let left = LEFT + step * place as f64;
+    bars_in(WIDE, title, &without_far_targets(points), write_value)
+}
+
+/// With every target, however far.
+pub(super) fn bars_in(size: Size, title: &str, points: &[Point], write_value: impl Fn(f64) -> String) -> String {
+    let Some(scale) = Scale::of(points, size.height - TOP - BOTTOM, true) else { return String::new() };
+    let step = (size.width - size.left) / points.len() as f64;
+    plot(size, title, points, scale, write_value, |svg, place, point| {
+        let left = size.left + step * place as f64;
         let (x, width) = (left + step * 0.18, step * 0.64);
-        write!(svg, r#"<g class="period"><title>{}</title><rect class="reach" x="{left:.1}" y="{TOP}" width="{step:.1}" height="{:.1}"/>"#,
-            escaped(&point.told), HEIGHT - TOP - BOTTOM).expect("a string");
         if let Some(value) = point.value {
-            let (top, bottom) = (y(value.max(0.0)), y(value.min(0.0)));
+            let (top, bottom) = (TOP + scale.y(value.max(0.0)), TOP + scale.y(value.min(0.0)));
             let class = if point.is_partial { "bar partial" } else { "bar" };
             write!(
                 svg,
@@ -94,24 +96,117 @@ pub(super) fn bars(title: &str, points: &[Point], write_value: impl Fn(f64) -> S
             )
             .expect("a string");
         }
+    })
+}
+
+/// A line over periods, of shares that are nearly all: its axis begins where they do.
+pub(super) fn shares(size: Size, title: &str, points: &[Point], write_value: impl Fn(f64) -> String) -> String {
+    const STEP_MIN: f64 = 0.0005;
+    let Some(scale) = Scale::of(points, size.height - TOP - BOTTOM, false) else { return String::new() };
+    let scale = scale.rounded(STEP_MIN);
+    let scale = Scale { most: scale.most.min(1.0), ..scale };
+    let step = (size.width - size.left) / points.len() as f64;
+    let x = |place: usize| size.left + step * (place as f64 + 0.5);
+    let lines = runs(points).into_iter().filter(|run| run.len() > 1).map(|run| {
+        let ends: Vec<String> =
+            run.iter().map(|(place, value)| format!("{:.1},{:.1}", x(*place), TOP + scale.y(*value))).collect();
+        format!(r#"<polyline points="{}"/>"#, ends.join(" "))
+    });
+    let lines: String = lines.collect();
+    let mut is_first = true;
+    plot(size, title, points, scale, write_value, |svg, place, point| {
+        if std::mem::take(&mut is_first) {
+            svg.push_str(&lines);
+        }
+        if let Some(value) = point.value {
+            let (cx, cy) = (x(place), TOP + scale.y(value));
+            let class = if point.is_partial { "end partial" } else { "end" };
+            let is_end = points[place + 1..].iter().all(|point| point.value.is_none());
+            let is_there = |place: Option<usize>| place.and_then(|place| points.get(place)?.value).is_some();
+            let is_alone = !is_there(place.checked_sub(1)) && !is_there(Some(place + 1));
+            if is_end || is_alone {
+                write!(svg, r#"<circle class="{class}" cx="{cx:.1}" cy="{cy:.1}" r="2.5"/>"#).expect("a string");
+            }
+        }
+    })
+}
+
+/// What charts over periods have in common: axis, targets, names, and what is told beside the pointer.
+fn plot(
+    size: Size,
+    title: &str,
+    points: &[Point],
+    scale: Scale,
+    write_value: impl Fn(f64) -> String,
+    mut mark: impl FnMut(&mut String, usize, &Point),
+) -> String {
+    let Size { class, width, height, left, names } = size;
+    let y = |value: f64| TOP + scale.y(value);
+    let step = (width - left) / points.len() as f64;
+    let mut svg =
+        format!(r#"<svg class="bars{class}" viewBox="0 0 {width} {height}" role="img" aria-label="{}">"#, escaped(title));
+    for value in scale.ticks() {
+        let class = if value == 0.0 { "base" } else { "grid" };
+        write!(
+            svg,
+            r#"<line class="{class}" x1="{left}" x2="{width}" y1="{0:.1}" y2="{0:.1}"/><text x="{1}" y="{2:.1}" text-anchor="end">{3}</text>"#,
+            y(value),
+            left - 10.0,
+            y(value) + 4.0,
+            escaped(&write_value(value)),
+        )
+        .expect("a string");
+    }
+    let each = (points.len() as f64 / names).ceil() as usize;
+    for (place, point) in points.iter().enumerate() {
+        let left = left + step * place as f64;
+        write!(svg, r#"<g class="period"><title>{}</title><rect class="reach" x="{left:.1}" y="{TOP}" width="{step:.1}" height="{:.1}"/>"#,
+            escaped(&point.told), height - TOP - BOTTOM).expect("a string");
+        mark(&mut svg, place, point);
         if let Some(target) = point.target {
             write!(svg, r#"<line class="target" x1="{left:.1}" x2="{:.1}" y1="{1:.1}" y2="{1:.1}"/>"#, left + step, y(target))
                 .expect("a string");
         }
         // Counted from the present, so that it always has its name.
         if (points.len() - 1 - place).is_multiple_of(each) {
-            write!(
-                svg,
-                r#"<text x="{:.1}" y="{}" text-anchor="middle">{}</text>"#,
-                left + step / 2.0,
-                HEIGHT - 8.0,
-                escaped(&point.tick)
-            )
-            .expect("a string");
+            // Not beyond the edge.
+            let (x, anchor) =
+                if place + 1 == points.len() && step < 40.0 { (width, "end") } else { (left + step / 2.0, "middle") };
+            write!(svg, r#"<text x="{x:.1}" y="{}" text-anchor="{anchor}">{}</text>"#, height - 8.0, escaped(&point.tick))
+                .expect("a string");
         }
         svg.push_str("</g>");
     }
     svg + "</svg>"
+}
+
+/// A value against a mark, such as what is planned, on a scale that ends at `most`.
+pub(super) fn bullet(value: Option<f64>, mark: Option<f64>, most: f64, class: &str) -> String {
+    if most <= 0.0 || (value.is_none() && mark.is_none()) {
+        return String::new();
+    }
+    let place = |value: f64| 100.0 * (value / most).clamp(0.0, 1.0);
+    let part =
+        value.map_or(String::new(), |value| format!(r#"<rect class="part" y="2" width="{:.1}" height="6"/>"#, place(value)));
+    let mark = mark.map_or(String::new(), |mark| {
+        format!(r#"<line class="mark" x1="{0:.1}" x2="{0:.1}" y1="0" y2="10"/>"#, place(mark).clamp(0.5, 99.5))
+    });
+    format!(
+        r#"<svg class="track bullet {class}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect class="whole" y="2" width="100" height="6"/>{part}{mark}</svg>"#
+    )
+}
+
+/// So many steps of a stair are climbed.
+pub(super) fn steps(climbed: u32, of: u32) -> String {
+    let each = 100.0 / f64::from(of.max(1));
+    let steps = (0..of).map(|step| {
+        let class = if step < climbed { "part" } else { "whole" };
+        format!(r#"<rect class="{class}" x="{:.1}" width="{:.1}" height="8"/>"#, each * f64::from(step), each - 4.0)
+    });
+    let steps: String = steps.collect();
+    format!(
+        r#"<svg class="track steps" viewBox="0 0 96 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">{steps}</svg>"#
+    )
 }
 
 /// How much of a whole, as a bar.
@@ -153,6 +248,15 @@ impl Scale {
             (least, most) = ((least / step).floor() * step, (most / step).ceil() * step);
         }
         Some(Self { least, most, height, step })
+    }
+
+    /// From a round number to another.
+    fn rounded(self, step_min: f64) -> Self {
+        let step = self.step.max(step_min);
+        // What is a round number already stays it, however it is kept.
+        let near = 1e-6;
+        let (least, most) = ((self.least / step + near).floor() * step, (self.most / step - near).ceil() * step);
+        Self { least, most, step, ..self }
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -222,6 +326,14 @@ mod tests {
         assert_eq!((scale.y(0.0), scale.y(500.0)), (100.0, 0.0));
         let scale = Scale::of(&points(&[Some(-3.0), Some(2.0)]), 100.0, true).expect("data");
         assert_eq!((scale.ticks().first(), scale.ticks().last()), (Some(&-3.0), Some(&2.0)));
+    }
+
+    #[test]
+    fn a_lines_axis_begins_where_its_values_do_at_a_round_number() {
+        let scale = Scale::of(&points(&[Some(0.9932), Some(1.0)]), 100.0, false).expect("data").rounded(0.001);
+        assert!((scale.least - 0.992).abs() < 1e-9 && (scale.most - 1.0).abs() < 1e-9, "{scale:?}");
+        let svg = shares(SMALL, "x", &points(&[Some(0.9), Some(0.8), None, Some(1.0)]), |value| value.to_string());
+        assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 1));
     }
 
     #[test]

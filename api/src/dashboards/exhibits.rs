@@ -14,7 +14,6 @@ use rust_decimal::prelude::ToPrimitive;
 use super::card::words;
 use super::chart::{escaped, meter};
 use super::format::{Locale, MINUS, period};
-use super::reviews::Made;
 use super::view::View;
 
 /// A picture and its table; cells are HTML, made here.
@@ -54,8 +53,6 @@ pub(super) async fn exhibits(
             let first = Grain::Month.before(present, COHORTS - 1);
             vec![cohorts(&retention(pool, asked.tenant, (first, present)).await?, locale)]
         }
-        KpiFunction::Finance => vec![Made { pool, asked, view, locale }.budget().await?],
-        KpiFunction::People => vec![Made { pool, asked, view, locale }.headcount().await?],
         KpiFunction::CustomerSuccess => answers(found, locale).into_iter().collect(),
         _ => Vec::new(),
     })

@@ -5,20 +5,21 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::Utc;
-use domain::Grain;
 use domain::kpis::{Kpi, KpiFunction, register};
 use domain::north_star::DEFINITION_1;
-use projections::kpis::series::{BoardQuery, board};
+use domain::{Grain, TenantId};
+use event_store::PgPool;
+use projections::kpis::evaluate::Terms;
+use projections::kpis::series::{Beside, BoardQuery, board};
 use projections::north_star;
 use projections::reports::Asked;
-use projections::stages::{StageStanding, Standing, standing};
+use projections::stages::{Expected, Limit, StageStanding, Standing, standing};
 use rust_decimal::prelude::ToPrimitive;
 
 use super::card::{Card, Setting};
 use super::chart::{Point, bars, meter};
 use super::exhibits::{Exhibit, exhibits};
 use super::format::{Locale, period};
-use super::reviews::full;
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
 use super::{FUNCTIONS, Frame, PERIODS, frame, name_of};
@@ -70,21 +71,21 @@ struct Group {
 
 /// How much of what a stage can carry is used.
 #[derive(Debug)]
-struct StageMeter {
-    name: String,
-    months: String,
-    is_present: bool,
-    users: Meter,
-    interactions: Meter,
+pub(super) struct StageMeter {
+    pub(super) name: String,
+    pub(super) months: String,
+    pub(super) is_present: bool,
+    pub(super) users: Meter,
+    pub(super) interactions: Meter,
 }
 
 #[derive(Debug)]
-struct Meter {
-    used: String,
-    of: String,
-    share: String,
-    when: String,
-    bar: String,
+pub(super) struct Meter {
+    pub(super) used: String,
+    pub(super) of: String,
+    pub(super) share: String,
+    pub(super) when: String,
+    pub(super) bar: String,
 }
 
 pub(super) async fn overview(
@@ -113,7 +114,7 @@ pub(super) async fn overview(
     let ((terms, found, standing, counted), freshness) = read(&api, None, ask).await?;
     let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
     let setting = Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
-    let cards = |of: &dyn Fn(&projections::kpis::series::Beside, &Card) -> bool| -> Vec<Card> {
+    let cards = |of: &dyn Fn(&Beside, &Card) -> bool| -> Vec<Card> {
         found
             .iter()
             .map(|beside| (beside, Card::of(beside, setting)))
@@ -145,6 +146,24 @@ pub(super) async fn overview(
     })
 }
 
+/// The figures of one function's cards.
+pub(super) async fn board_of(
+    pool: &PgPool,
+    tenant: &TenantId,
+    view: &View,
+    function: KpiFunction,
+) -> Result<(Terms, Vec<Beside>), projections::Error> {
+    let kpis: Vec<&'static Kpi> = register().filter(|kpi| kpi.function == function).collect();
+    let query = BoardQuery { grain: view.grain, periods: PERIODS, as_of: view.as_of, now: view.now };
+    board(pool, tenant, &kpis, &query).await
+}
+
+pub(super) fn cards_of((terms, found): &(Terms, Vec<Beside>), view: &View, locale: Locale) -> Vec<Card> {
+    let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
+    let setting = Setting { view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
+    found.iter().map(|beside| Card::of(beside, setting)).collect()
+}
+
 /// Every card of one function.
 pub(super) async fn function(
     api: Shared,
@@ -155,20 +174,15 @@ pub(super) async fn function(
 ) -> Result<Response, Problem> {
     let (name, slug) = name_of(function);
     let (view, locale) = (View::parse(format!("/dashboards/{slug}"), &parameters, Utc::now())?, Locale::of(&headers));
-    let kpis: Vec<&'static Kpi> = register().filter(|kpi| kpi.function == function).collect();
     let ask = async {
-        let query = BoardQuery { grain: view.grain, periods: PERIODS, as_of: view.as_of, now: view.now };
-        let (terms, found) = board(&api.read_pool, caller.tenant(), &kpis, &query).await?;
+        let board = board_of(&api.read_pool, caller.tenant(), &view, function).await?;
         let asked = Asked { tenant: caller.tenant(), as_of: view.as_of, now: view.now };
-        let exhibits = exhibits(&api.read_pool, asked, function, &found, (&view, locale)).await?;
-        Ok((terms, found, exhibits))
+        let exhibits = exhibits(&api.read_pool, asked, function, &board.1, (&view, locale)).await?;
+        Ok((board, exhibits))
     };
-    let ((terms, found, exhibits), freshness) = read(&api, None, ask).await?;
-    let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
-    let setting = Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
-    let cards = found.iter().map(|beside| Card::of(beside, setting)).collect();
+    let ((board, exhibits), freshness) = read(&api, None, ask).await?;
     page(&FunctionPage {
-        group: Group { name, href: view.to(&view.path), cards },
+        group: Group { name, href: view.to(&view.path), cards: cards_of(&board, &view, locale) },
         exhibits,
         frame: frame(&view, &caller, freshness, name),
     })
@@ -212,8 +226,8 @@ fn growth(locale: Locale, factor: f64) -> String {
 }
 
 impl StageMeter {
-    fn of(stage: &StageStanding, standing: &Standing, locale: Locale) -> Self {
-        let meter = |limit: &projections::stages::Limit, used: u64| Meter {
+    pub(super) fn of(stage: &StageStanding, standing: &Standing, locale: Locale) -> Self {
+        let meter = |limit: &Limit, used: u64| Meter {
             used: locale.number(used.into(), 0),
             of: locale.number(limit.limit.into(), 0),
             share: format!(
@@ -226,9 +240,23 @@ impl StageMeter {
         Self {
             name: stage.name.clone(),
             months: format!("months {} to {}", stage.months.0, stage.months.1),
-            is_present: standing.planned_stage == Some(stage.number),
+            // The month after the last whole one is the present.
+            is_present: standing.first_month.is_some()
+                && (stage.months.0..=stage.months.1).contains(&(standing.month_number + 1)),
             users: meter(&stage.users, standing.users),
             interactions: meter(&stage.interactions, standing.interactions),
         }
+    }
+}
+
+/// When a limit is reached, in words.
+fn full(limit: &Limit) -> String {
+    match (limit.expected, limit.months_until) {
+        (Expected::Reached, _) => "outgrown".to_owned(),
+        (_, Some(months)) if months < 1.5 => "full in about a month".to_owned(),
+        (_, Some(months)) if months > 120.0 => "full in more than ten years".to_owned(),
+        (_, Some(months)) => format!("full in some {months:.0} months"),
+        (Expected::Never, _) => "does not grow".to_owned(),
+        _ => "too early to tell when it is full".to_owned(),
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct View {
     pub(super) now: DateTime<Utc>,
     /// The page's own address, without its state.
     pub(super) path: String,
+    /// What this page alone is asked beside; links to other pages do not have it.
+    pub(super) own: Vec<(&'static str, &'static str)>,
 }
 
 /// The rhythms that the company is reviewed in.
@@ -54,7 +56,7 @@ impl View {
         if as_of.is_some_and(|day| day > now.date_naive()) {
             return Err(Problem::parameter("as_of", "is a day that has not come yet"));
         }
-        Ok(Self { grain, as_of: as_of.filter(|day| *day != now.date_naive()), now, path })
+        Ok(Self { grain, as_of: as_of.filter(|day| *day != now.date_naive()), now, path, own: Vec::new() })
     }
 
     /// The address of another page, or this one, in the same state.
@@ -68,6 +70,9 @@ impl View {
             pairs.push(format!("period={}", grain.as_str()));
         }
         pairs.extend(as_of.map(|day| format!("as_of={day}")));
+        if path == self.path {
+            pairs.extend(self.own.iter().map(|(name, value)| format!("{name}={value}")));
+        }
         if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&amp;")) }
     }
 
@@ -84,6 +89,14 @@ impl View {
 
     pub(super) fn at_present(&self) -> String {
         self.with(&self.path, self.grain, None)
+    }
+
+    /// This page, with more in its address: values that need no encoding.
+    pub(super) fn here_with(&self, pairs: &[(&str, &str)]) -> String {
+        pairs.iter().fold(self.to(&self.path), |address, (name, value)| {
+            let separator = if address.contains('?') { "&amp;" } else { "?" };
+            format!("{address}{separator}{name}={value}")
+        })
     }
 
     pub(super) fn today(&self) -> NaiveDate {
@@ -113,6 +126,15 @@ mod tests {
         assert_eq!(past.at_present(), "/dashboards/sales?period=week");
         let links: Vec<String> = past.rhythms().into_iter().map(|choice| choice.href).collect();
         assert_eq!(links[1], "/dashboards/sales?as_of=2026-09-30");
+    }
+
+    #[test]
+    fn what_a_page_alone_is_asked_stays_on_it() {
+        let mut view = view(None, Some("2026-09-30")).expect("a past month");
+        view.own.push(("state", "closed"));
+        assert_eq!(view.at_present(), "/dashboards/sales?state=closed");
+        assert_eq!(view.to("/dashboards/product"), "/dashboards/product?as_of=2026-09-30");
+        assert_eq!(view.here_with(&[("cursor", "x")]), "/dashboards/sales?as_of=2026-09-30&amp;state=closed&amp;cursor=x");
     }
 
     #[test]

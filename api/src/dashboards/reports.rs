@@ -1,0 +1,228 @@
+//! Pages of what is looked at in reviews, figure by figure against the plan. Each number on them is a report's or the register's:
+//! nothing is worked out here but sums, differences and shares of these.
+
+mod finance;
+mod okrs;
+mod people;
+mod reliability;
+mod risks;
+mod stages;
+mod unit_economics;
+
+use axum::Router;
+use axum::routing::get;
+use chrono::Days;
+use domain::kpis::{Kpi, KpiFunction, Unit, find};
+use domain::period::midnight;
+use domain::{Grain, TenantId};
+use projections::kpis::evaluate::Terms;
+use projections::kpis::plans::InForce;
+use projections::kpis::query::Known;
+use projections::kpis::series::{Segments, SeriesQuery};
+use projections::kpis::shown::Status;
+use projections::reports::{Asked, Report};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::card::StatusWord;
+use super::chart::{MEDIUM, Point, SMALL, Size, WIDE, bars_in, shares};
+use super::format::Locale;
+use super::view::View;
+use crate::state::Shared;
+
+/// Beside the functions' pages.
+pub(super) const PAGES: [(&str, &str); 5] = [
+    ("Unit economics", "/dashboards/unit-economics"),
+    ("Stages and gates", "/dashboards/stages"),
+    ("Reliability", "/dashboards/reliability"),
+    ("Risks", "/dashboards/risks"),
+    ("OKRs", "/dashboards/okrs"),
+];
+
+/// The functions whose pages show more than cards.
+pub(super) const FUNCTIONS: [KpiFunction; 2] = [KpiFunction::Finance, KpiFunction::People];
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/dashboards/unit-economics", get(unit_economics::show))
+        .route("/dashboards/finance", get(finance::show))
+        .route("/dashboards/people", get(people::show))
+        .route("/dashboards/stages", get(stages::show))
+        .route("/dashboards/reliability", get(reliability::show))
+        .route("/dashboards/risks", get(risks::show))
+        .route("/dashboards/okrs", get(okrs::show))
+}
+
+/// What stands where a value is looked for: a value, zero with it; that there is no data; or that its time is to come.
+#[derive(Debug)]
+struct Told {
+    class: &'static str,
+    text: String,
+}
+
+impl Told {
+    fn value(text: String) -> Self {
+        Self { class: "told", text }
+    }
+
+    fn no_data() -> Self {
+        Self { class: "none", text: "No data".to_owned() }
+    }
+
+    fn to_come() -> Self {
+        Self { class: "to-come", text: "to come".to_owned() }
+    }
+
+    fn or_no_data(text: Option<String>) -> Self {
+        text.map_or_else(Self::no_data, Self::value)
+    }
+}
+
+const TO_COME: StatusWord = StatusWord { class: "to-come", icon: "◌", word: "To come" };
+
+/// What a page's numbers rest on.
+#[derive(Debug)]
+struct Basis {
+    plan_version: u16,
+    made: Option<String>,
+    is_due: bool,
+    /// Where the plan contradicts itself about what is shown.
+    notes: Vec<String>,
+}
+
+impl Basis {
+    fn of<T>(report: &Report<T>) -> Self {
+        Self {
+            plan_version: report.plan_version,
+            made: report.computed_at.map(|moment| moment.format("%-d %b %Y %H:%M:%S UTC").to_string()),
+            is_due: report.is_due,
+            notes: report.notes.iter().map(|note| note.detail.clone()).collect(),
+        }
+    }
+}
+
+/// The same chart for wide pages and for narrow ones, of which one is seen.
+#[derive(Debug)]
+struct Chart {
+    wide: String,
+    narrow: String,
+}
+
+impl Chart {
+    fn bars(title: &str, points: &[Point], write: impl Fn(f64) -> String) -> Self {
+        let of = |size: Size| bars_in(size, title, points, &write);
+        Self { wide: of(WIDE), narrow: of(SMALL) }
+    }
+
+    fn shares(title: &str, points: &[Point], write: impl Fn(f64) -> String) -> Self {
+        let of = |size: Size| shares(size, title, points, &write);
+        Self { wide: of(MEDIUM), narrow: of(SMALL) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.wide.is_empty()
+    }
+}
+
+/// How a page writes numbers.
+#[derive(Debug, Clone, Copy)]
+struct Writing<'a> {
+    locale: Locale,
+    currency: &'a str,
+}
+
+impl Writing<'_> {
+    fn value(self, unit: Unit, value: Decimal) -> String {
+        self.locale.value(unit, self.currency, value)
+    }
+
+    fn difference(self, unit: Unit, value: Option<Decimal>, plan: Option<Decimal>) -> Option<String> {
+        Some(self.locale.difference(unit, self.currency, value? - plan?))
+    }
+
+    /// On an axis.
+    fn axis(self, unit: Unit) -> impl Fn(f64) -> String {
+        move |value| self.value(unit, Decimal::try_from(value).unwrap_or_default().round_dp(4))
+    }
+}
+
+fn asked<'a>(view: &View, tenant: &'a TenantId) -> Asked<'a> {
+    Asked { tenant, as_of: view.as_of, now: view.now }
+}
+
+/// The plan in force at the moment that the page is about.
+fn in_force<'a>(terms: &'a Terms, view: &View) -> InForce<'a> {
+    match view.as_of.map(|day| midnight(day + Days::new(1))) {
+        Some(moment) => terms.plans.in_force(moment, Known::Before(moment)),
+        None => terms.plans.in_force(view.now, Known::Now),
+    }
+}
+
+/// The figures of the period that is looked at, and of so many before it.
+fn newest(view: &View, grain: Grain, before: u32, segments: Segments) -> SeriesQuery {
+    SeriesQuery {
+        grain,
+        from: grain.before(grain.start(view.last_day()), before),
+        to: view.last_day(),
+        segments,
+        as_of: view.as_of,
+        definition: None,
+        after: None,
+        limit: None,
+        now: view.now,
+    }
+}
+
+fn kpi(id: &str) -> &'static Kpi {
+    find(id).expect("a test asks the register for every KPI that a page shows")
+}
+
+fn link(view: &View, id: &str) -> String {
+    view.to(&format!("/dashboards/kpis/{id}"))
+}
+
+/// A segment's series on the KPI's page.
+fn segment_link(view: &View, id: &str, segment: &str) -> String {
+    let address = link(view, id);
+    let separator = if address.contains('?') { "&amp;" } else { "?" };
+    format!("{address}{separator}segment={}", form_urlencoded::byte_serialize(segment.as_bytes()).collect::<String>())
+}
+
+/// `function:customer_success` is `customer_success`.
+fn name_of_segment(segment: &str) -> &str {
+    segment.split_once(':').map_or(segment, |(_, name)| name)
+}
+
+/// `customer success` as a name: `Customer success`.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What stands beside a figure, if it does.
+fn part(parts: &Value, name: &str) -> Option<Decimal> {
+    parts.get(name)?.as_number()?.to_string().parse().ok()
+}
+
+fn no_data() -> StatusWord {
+    Status::NoData.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_register_has_every_kpi_that_a_page_shows() {
+        for id in ["leadership_pipeline", "process_maturity", "okr_progress", "open_risks", "slo_uptime", "slo_response"] {
+            assert_eq!(kpi(id).id, id);
+        }
+    }
+
+    #[test]
+    fn a_part_is_a_number_or_nothing() {
+        let parts = serde_json::json!({"share": 0.25, "reason": "none"});
+        assert_eq!(part(&parts, "share").map(|part| part.to_string()).as_deref(), Some("0.25"));
+        assert_eq!((part(&parts, "reason"), part(&parts, "other"), part(&Value::Null, "share")), (None, None, None));
+    }
+}
