@@ -143,6 +143,13 @@ async fn kept(
         Segments::Of(dimension) => (None, Some(format!("{dimension}:"))),
         Segments::One(segment) => (Some(segment.clone()), None),
     };
+    // Before the figures: one that is made in between is newer than said, never older.
+    let time = sqlx::query(include_str!("series_time.sql"))
+        .bind(tenant.as_str())
+        .bind(kpi.id)
+        .bind(facts(kpi))
+        .fetch_one(pool)
+        .await?;
     let rows = sqlx::query(include_str!("series.sql"))
         .bind(tenant.as_str())
         .bind(kpi.id)
@@ -156,12 +163,6 @@ async fn kept(
         .bind(query.after.as_ref().map(|after| after.segment.as_str()))
         .bind(query.limit.map(|limit| i64::from(limit) + 1))
         .fetch_all(pool)
-        .await?;
-    let time = sqlx::query(include_str!("series_time.sql"))
-        .bind(tenant.as_str())
-        .bind(kpi.id)
-        .bind(facts(kpi))
-        .fetch_one(pool)
         .await?;
     let mut figures = rows.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
     let has_more = query.cut(&mut figures);
@@ -223,6 +224,10 @@ pub async fn board(
         }
         return Ok((terms, board));
     }
+    // As in `kept`.
+    let times = sqlx::query(include_str!("board_times.sql")).bind(tenant.as_str()).fetch_all(pool).await?;
+    let due =
+        sqlx::query("SELECT fact, kpi FROM read.figures_due WHERE tenant = $1").bind(tenant.as_str()).fetch_all(pool).await?;
     let rows = sqlx::query(include_str!("board.sql"))
         .bind(tenant.as_str())
         .bind(asked.iter().map(|(kpi, ..)| kpi.id).collect::<Vec<_>>())
@@ -231,9 +236,6 @@ pub async fn board(
         .bind(asked.iter().map(|(kpi, ..)| kpi.has_total).collect::<Vec<_>>())
         .fetch_all(pool)
         .await?;
-    let times = sqlx::query(include_str!("board_times.sql")).bind(tenant.as_str()).fetch_all(pool).await?;
-    let due =
-        sqlx::query("SELECT fact, kpi FROM read.figures_due WHERE tenant = $1").bind(tenant.as_str()).fetch_all(pool).await?;
     for (kpi, grain, _) in asked {
         let kinds = facts(kpi);
         let mut is_due = false;

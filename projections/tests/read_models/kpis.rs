@@ -16,7 +16,7 @@ use projections::kpis::evaluate::{Evaluation, Terms};
 use projections::kpis::plans::Plans;
 use projections::kpis::query::{Figure, Known, Question, figures};
 use projections::kpis::refresher::{Lane, Pace, Refresher};
-use projections::kpis::series::{Segments, SeriesQuery, series};
+use projections::kpis::series::{BoardQuery, Segments, SeriesQuery, board, series, series_by};
 use projections::kpis::shown::Shown;
 use projections::{Generation, compare};
 use rand::SeedableRng;
@@ -366,6 +366,55 @@ fn figures_that_are_kept_are_those_that_the_formulas_give_whatever_came_in_betwe
         assert_eq!(compare(&pool, &live, &second).await.unwrap(), []);
         let again: i64 = sqlx::query_scalar("SELECT count(*) FROM read.figures").fetch_one(&pool).await.unwrap();
         assert_eq!(count, again);
+    });
+}
+
+#[test]
+fn a_figure_that_says_nothing_is_due_shows_every_fact_even_if_it_is_made_while_it_is_read() {
+    with_database(async |pool| {
+        let live = Generation::live(&pool).await.unwrap();
+        let mut refresher = Refresher::new(pool.clone(), Pace::AT_ONCE, Lane::All);
+        let mut recorder = Recorder::new();
+        let (reader, kpi) = (tenant("reader"), kpis::find("open_risks").unwrap());
+        let terms = Terms::load(&mut *pool.acquire().await.unwrap(), "read", &reader).await.unwrap();
+        let month = "2026-03-01".parse().unwrap();
+        let query = SeriesQuery {
+            grain: Grain::Month,
+            from: month,
+            to: month,
+            segments: Segments::Total,
+            as_of: None,
+            definition: None,
+            after: None,
+            limit: None,
+            now: Utc::now(),
+        };
+        // Open then is open now: both ask for the same.
+        let asked = BoardQuery { grain: Grain::Month, periods: 1, as_of: None, now: query.now };
+        for count in 1..=40 {
+            let line = format!(
+                "2026-03-05T00:00:00Z risks/r{count}/raise \
+                 {{\"category\":\"financial\",\"risk\":\"one customer is half\",\"likelihood\":2,\"impact\":2}}"
+            );
+            recorder.take("reader", &fact(&line).unwrap()).unwrap();
+            apply(&pool, &live, &recorder.ledger.events, 10).await;
+            let reads = async {
+                loop {
+                    let series = series_by(&pool, &reader, &terms, kpi, &query).await.unwrap().unwrap();
+                    let (_, board) = board(&pool, &reader, &[kpi], &asked).await.unwrap();
+                    let both = [series, board.into_iter().next().unwrap().series];
+                    for series in &both {
+                        let value = series.figures.first().and_then(|shown| shown.figure.value);
+                        assert!(series.is_due || value == Some(count.into()), "{count}: {value:?}");
+                    }
+                    if both.iter().all(|series| !series.is_due) {
+                        return;
+                    }
+                }
+            };
+            let (made, ()) = tokio::join!(refresher.refresh(), reads);
+            assert!(made.unwrap());
+        }
     });
 }
 
