@@ -26,6 +26,7 @@
         if (!other || other.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue;
         part.replaceWith(document.adoptNode(other));
       }
+      document.dispatchEvent(new Event("renewed"));
     } catch {
       // The next change asks again.
     } finally {

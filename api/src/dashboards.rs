@@ -7,6 +7,8 @@ mod exhibits;
 mod format;
 mod kpi;
 mod overview;
+mod packs;
+pub(crate) mod past;
 mod reports;
 mod session;
 mod view;
@@ -51,6 +53,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/dashboards/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboards/sign-out", post(session::sign_out))
         .route("/dashboards/kpis/{id}", get(kpi::kpi))
+        .route("/dashboards/reviews/{rhythm}", get(packs::pack))
         .route("/dashboards/north-star", get(north_star))
         .merge(reports::router());
     let plain = FUNCTIONS.into_iter().filter(|function| !reports::FUNCTIONS.contains(function));
@@ -92,7 +95,7 @@ struct Frame {
     /// The state of the page, for the form that changes the day.
     period: &'static str,
     as_of: Option<NaiveDate>,
-    own: Vec<(&'static str, &'static str)>,
+    own: Vec<(&'static str, String)>,
     at_present: String,
     today: NaiveDate,
     tenant: String,
@@ -116,11 +119,13 @@ struct FreshnessWords {
 
 fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) -> Frame {
     let company = [("Overview", "/dashboards")].into_iter().chain(reports::PAGES).map(|(name, path)| (name, path.to_owned()));
+    let reviews =
+        Link { name: "Reviews", href: packs::link(view.grain, view.as_of), is_here: view.path.starts_with(packs::PATH) };
     let functions = FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}")));
     let link = |(name, path): (&'static str, String)| Link { name, href: view.to(&path), is_here: path == view.path };
     Frame {
         title: title.to_owned(),
-        pages: [("The company", company.map(link).collect()), ("By function", functions.map(link).collect())],
+        pages: [("The company", company.map(link).chain([reviews]).collect()), ("By function", functions.map(link).collect())],
         own: view.own.clone(),
         path: view.path.clone(),
         rhythms: view.rhythms(),

@@ -45,6 +45,7 @@ mod token;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
+use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use metrics::install as install_metrics;
@@ -73,6 +74,8 @@ pub(crate) fn resources() -> OpenApiRouter<Shared> {
 pub(crate) fn routes(api: Shared) -> Router {
     let (resources, _) = resources().split_for_parts();
     let pages = Router::new().merge(dashboards::router()).merge(docs::router()).merge(pages::router()).merge(schemas::router());
+    // Nothing on them is secret to one part of a page and chosen by another: to compress them gives nothing away.
+    let pages = pages.layer(CompressionLayer::new());
     resources
         .merge(pages)
         .fallback(around::not_found)

@@ -28,6 +28,9 @@ static ASSETS: &[Asset] = &[
     Asset { name: "icon.svg", content_type: SVG, text: include_str!("../assets/icon.svg") },
     Asset { name: "sign-in.js", content_type: JS, text: include_str!("../assets/sign-in.js") },
     Asset { name: "live.js", content_type: JS, text: include_str!("../assets/live.js") },
+    Asset { name: "zoom.js", content_type: JS, text: include_str!("../assets/zoom.js") },
+    Asset { name: "uplot-1.6.32.js", content_type: JS, text: include_str!("../assets/vendor/uplot-1.6.32.min.js") },
+    Asset { name: "uplot-1.6.32.css", content_type: CSS, text: include_str!("../assets/vendor/uplot-1.6.32.min.css") },
     Asset { name: "north-star.js", content_type: JS, text: include_str!("../assets/north-star.js") },
 ];
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Partition, Position};
 use event_store::{PgPool, Store};
 use projections::{Fault, Progress};
@@ -80,6 +80,13 @@ impl Freshness {
 
     pub(crate) fn state(&self) -> FreshnessState {
         self.state
+    }
+
+    /// Whether the read models have seen whatever was recorded so long ago.
+    pub(crate) fn has_seen_all_since(&self, ago: TimeDelta) -> bool {
+        let is_known = matches!(self.state, FreshnessState::Live | FreshnessState::Behind);
+        // An event is recorded a moment before it can be seen.
+        is_known && ago.num_milliseconds() as f64 / 1_000.0 > self.lag_seconds + 60.0
     }
 }
 

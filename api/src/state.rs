@@ -11,6 +11,7 @@ use projections::Progress;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::dashboards::past::Past;
 use crate::metrics;
 use crate::progression::Progression;
 use crate::settings::Settings;
@@ -29,6 +30,7 @@ pub struct Api {
     pub(crate) checks: Vec<(&'static str, Check)>,
     pub(crate) progression: Progression,
     pub(crate) newest: Newest,
+    pub(crate) past: Past,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) requests: Semaphore,
     /// A permit is a KiB.
@@ -46,6 +48,7 @@ impl Api {
         Self {
             progression: Progression::new(),
             newest: Newest::default(),
+            past: Past::default(),
             metrics: metrics::install(),
             requests: Semaphore::new(settings.requests_max),
             bodies: Semaphore::new(settings.bodies_bytes_max >> 10),

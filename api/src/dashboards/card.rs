@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::Grain;
 use domain::kpis::{Better, Kpi, Window};
 use projections::kpis::series::Beside;
-use projections::kpis::shown::{Shown, Status};
+use projections::kpis::shown::{NEAR, Shown, Status};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -84,6 +84,8 @@ pub(super) struct Setting<'a> {
     pub(super) locale: Locale,
     pub(super) currency: &'a str,
     pub(super) periods: u32,
+    /// In the last of them.
+    pub(super) last: NaiveDate,
 }
 
 impl Card {
@@ -108,8 +110,7 @@ impl Card {
             period_id: headline.map_or(String::new(), |shown| grain.name(shown.figure.period)),
             reason: headline.and_then(|shown| shown.figure.parts["reason"].as_str()).map(str::to_owned),
             parts: if kpi.has_total { Vec::new() } else { parts(kpi, &figures, headline, setting) },
-            period: headline
-                .map_or_else(|| period(*grain, grain.start(setting.view.last_day())), |shown| told(kpi, *grain, shown)),
+            period: headline.map_or_else(|| period(*grain, grain.start(setting.last)), |shown| told(kpi, *grain, shown)),
             so_far: present
                 .and_then(|shown| shown.figure.value)
                 .map(|value| format!("{} so far this {}", value_of(value), grain.as_str())),
@@ -161,13 +162,18 @@ fn parts(kpi: &Kpi, figures: &[&Shown], headline: Option<&Shown>, setting: Setti
         .collect()
 }
 
-/// Against the period right before, where both have a value.
+/// Against the period right before.
 fn change(kpi: &Kpi, grain: Grain, figures: &[&Shown], shown: &Shown, setting: Setting<'_>) -> Option<Change> {
     let before = grain.before(shown.figure.period, 1);
     let past = figures.iter().find(|figure| figure.figure.period == before)?;
+    change_against(kpi, grain, shown, past, setting)
+}
+
+/// Against another period, where both have a value.
+pub(super) fn change_against(kpi: &Kpi, grain: Grain, shown: &Shown, past: &Shown, setting: Setting<'_>) -> Option<Change> {
     let (now, then) = (shown.figure.value?, past.figure.value?);
     let difference = now - then;
-    let better = match kpi.better {
+    let is_better = match kpi.better {
         Better::Higher => difference.is_sign_positive(),
         Better::Lower => difference.is_sign_negative(),
         // Nearer to the target is better.
@@ -175,16 +181,16 @@ fn change(kpi: &Kpi, grain: Grain, figures: &[&Shown], shown: &Shown, setting: S
     };
     let (icon, class) = match () {
         () if difference.is_zero() => ("→", "same"),
-        () if difference.is_sign_positive() => ("↑", if better { "better" } else { "worse" }),
-        () => ("↓", if better { "better" } else { "worse" }),
+        () if difference.is_sign_positive() => ("↑", if is_better { "better" } else { "worse" }),
+        () => ("↓", if is_better { "better" } else { "worse" }),
     };
     let text = setting.locale.difference(kpi.unit, setting.currency, difference);
-    Some(Change { class, icon, text, against: period(grain, before) })
+    Some(Change { class, icon, text, against: period(grain, past.figure.period) })
 }
 
 /// Every period up to the present one, with gaps where there is no figure.
 pub(super) fn points(kpi: &Kpi, grain: Grain, figures: &[&Shown], setting: Setting<'_>) -> Vec<Point> {
-    let last = grain.start(setting.view.last_day());
+    let last = grain.start(setting.last);
     let first = grain.before(last, setting.periods - 1);
     grain
         .between(first, last)
@@ -201,10 +207,21 @@ pub(super) fn points(kpi: &Kpi, grain: Grain, figures: &[&Shown], setting: Setti
                 told: format!("{}: {told}{of_target}", period(grain, start)),
                 value: value.and_then(|value| value.to_f64()),
                 target: target.and_then(|target| target.to_f64()),
+                good: target.and_then(|target| good(kpi.better, target.to_f64()?)),
                 is_partial: shown.is_some_and(|shown| shown.is_partial),
+                ..Point::default()
             }
         })
         .collect()
+}
+
+/// From where to where a value reaches its target.
+fn good(better: Better, target: f64) -> Option<(f64, f64)> {
+    match better {
+        Better::Higher => Some((target, f64::INFINITY)),
+        Better::Lower => Some((f64::NEG_INFINITY, target)),
+        Better::OnTarget => NEAR.to_f64().map(|near| (target - near * target.abs(), target + near * target.abs())),
+    }
 }
 
 pub(super) fn tick(grain: Grain, start: NaiveDate) -> String {

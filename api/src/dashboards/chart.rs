@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// One period of a chart.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Point {
     /// On the axis: `Oct`, `W44`.
     pub(super) tick: String,
@@ -12,6 +12,10 @@ pub(super) struct Point {
     /// None: no data, which leaves a gap.
     pub(super) value: Option<f64>,
     pub(super) target: Option<f64>,
+    /// From where to where a value is as it should be, in the light of the target.
+    pub(super) good: Option<(f64, f64)>,
+    /// What it is compared with, such as the value a year before.
+    pub(super) compared: Option<f64>,
     /// The period is not over.
     pub(super) is_partial: bool,
 }
@@ -51,7 +55,13 @@ pub(super) fn sparkline(points: &[Point]) -> String {
 fn without_far_targets(points: &[Point]) -> Vec<Point> {
     let most = points.iter().filter_map(|point| point.value).fold(0.0, |most: f64, value| most.max(value.abs()));
     let near = |target: &f64| target.abs() <= 3.0 * most;
-    points.iter().map(|point| Point { target: point.target.filter(near), ..point.clone() }).collect()
+    let is_near = |point: &Point| point.target.as_ref().is_none_or(near);
+    let with = |point: &Point| Point {
+        target: point.target.filter(near),
+        good: point.good.filter(|_| is_near(point)),
+        ..point.clone()
+    };
+    points.iter().map(with).collect()
 }
 
 /// How large a chart is drawn: letters are the same size on each, so a small one has fewer.
@@ -162,9 +172,23 @@ fn plot(
         let left = left + step * place as f64;
         write!(svg, r#"<g class="period"><title>{}</title><rect class="reach" x="{left:.1}" y="{TOP}" width="{step:.1}" height="{:.1}"/>"#,
             escaped(&point.told), height - TOP - BOTTOM).expect("a string");
+        if let Some((from, to)) = point.good {
+            let (top, bottom) = (y(to.min(scale.most)), y(from.max(scale.least)));
+            write!(
+                svg,
+                r#"<rect class="good" x="{left:.1}" y="{top:.1}" width="{step:.1}" height="{:.1}"/>"#,
+                (bottom - top).max(0.0)
+            )
+            .expect("a string");
+        }
         mark(&mut svg, place, point);
         if let Some(target) = point.target {
             write!(svg, r#"<line class="target" x1="{left:.1}" x2="{:.1}" y1="{1:.1}" y2="{1:.1}"/>"#, left + step, y(target))
+                .expect("a string");
+        }
+        if let Some(compared) = point.compared {
+            let (from, to) = (left + step * 0.1, left + step * 0.9);
+            write!(svg, r#"<line class="compared" x1="{from:.1}" x2="{to:.1}" y1="{0:.1}" y2="{0:.1}"/>"#, y(compared))
                 .expect("a string");
         }
         // Counted from the present, so that it always has its name.
@@ -228,7 +252,13 @@ struct Scale {
 
 impl Scale {
     fn of(points: &[Point], height: f64, from_zero: bool) -> Option<Self> {
-        let values = || points.iter().flat_map(|point| [point.value, point.target]).flatten().filter(|value| value.is_finite());
+        let values = || {
+            points
+                .iter()
+                .flat_map(|point| [point.value, point.target, point.compared])
+                .flatten()
+                .filter(|value| value.is_finite())
+        };
         points.iter().find_map(|point| point.value)?;
         let (mut least, mut most) =
             values().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(value), most.max(value)));
@@ -294,13 +324,8 @@ mod tests {
     use super::*;
 
     fn points(values: &[Option<f64>]) -> Vec<Point> {
-        let point = |value: &Option<f64>| Point {
-            tick: "Oct".to_owned(),
-            told: "a < b".to_owned(),
-            value: *value,
-            target: None,
-            is_partial: false,
-        };
+        let point =
+            |value: &Option<f64>| Point { tick: "Oct".to_owned(), told: "a < b".to_owned(), value: *value, ..Point::default() };
         values.iter().map(point).collect()
     }
 

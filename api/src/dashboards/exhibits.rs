@@ -5,14 +5,15 @@ use domain::Grain;
 use domain::kpis::KpiFunction;
 use event_store::PgPool;
 use projections::kpis::series::Beside;
+use projections::kpis::shown::Shown;
 use projections::reports::Asked;
 use projections::reports::funnels::{Step, leads, open_deals};
 use projections::reports::retention::{Cohort, retention};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::card::words;
-use super::chart::{escaped, meter};
+use super::card::{Setting, points, words};
+use super::chart::{SMALL, bars_in, escaped, meter};
 use super::format::{Locale, MINUS, period};
 use super::view::View;
 
@@ -21,6 +22,8 @@ use super::view::View;
 pub(super) struct Exhibit {
     pub(super) title: String,
     pub(super) about: String,
+    /// Drawn above the table, which is folded then: a name and an SVG each.
+    pub(super) charts: Vec<(&'static str, String)>,
     pub(super) class: &'static str,
     pub(super) head: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
@@ -49,10 +52,16 @@ pub(super) async fn exhibits(
             let report = open_deals(pool, asked).await?;
             vec![pipeline(&report.data, &report.currency, locale)]
         }
-        KpiFunction::Product if view.as_of.is_none() => {
+        KpiFunction::Product => {
             let first = Grain::Month.before(present, COHORTS - 1);
-            vec![cohorts(&retention(pool, asked.tenant, (first, present)).await?, locale)]
+            let mut exhibits = Vec::new();
+            if view.as_of.is_none() {
+                exhibits.push(cohorts(&retention(pool, asked.tenant, (first, present)).await?, locale));
+            }
+            exhibits.extend(times_to_value(found, locale));
+            exhibits
         }
+        KpiFunction::Engineering => vec![delivery(found, view, locale)],
         KpiFunction::CustomerSuccess => answers(found, locale).into_iter().collect(),
         _ => Vec::new(),
     })
@@ -97,6 +106,7 @@ fn lead_funnel(steps: &[Step], (from, to): (NaiveDate, NaiveDate), locale: Local
             period(Grain::Month, from),
             period(Grain::Month, to)
         ),
+        charts: Vec::new(),
         class: "funnel",
         head: ["Step", "", "Leads", "Of all", "Of the step before"].map(str::to_owned).to_vec(),
         rows: if all == 0 { Vec::new() } else { rows.collect() },
@@ -118,6 +128,7 @@ fn pipeline(steps: &[Step], currency: &str, locale: Locale) -> Exhibit {
     Exhibit {
         title: "Open deals by stage".to_owned(),
         about: "Where each stands in the sales process, and what they would bring a year, unweighted".to_owned(),
+        charts: Vec::new(),
         class: "funnel",
         head: ["Stage", "", "Deals", "Annual value"].map(str::to_owned).to_vec(),
         rows: if most == 0 { Vec::new() } else { rows.collect() },
@@ -149,10 +160,86 @@ fn cohorts(cohorts: &[Cohort], locale: Locale) -> Exhibit {
             "Of those who signed up in a month, the share that did something in it, in the next month, and so on; the last of \
                 each row is not over"
                 .to_owned(),
+        charts: Vec::new(),
         class: "cohorts",
         head: head.chain((0..months).map(|month| format!("+{month}"))).collect(),
         rows: rows.collect(),
         empty: "Nobody signed up in these months.",
+    }
+}
+
+/// How soon those who began in a period came to something of value.
+fn times_to_value(found: &[Beside], locale: Locale) -> Option<Exhibit> {
+    let Beside { grain, series, .. } = found.iter().find(|beside| beside.kpi.id == "time_to_value")?;
+    let days = |days: Option<Decimal>| {
+        days.map_or("not yet".to_owned(), |days| locale.value(domain::kpis::Unit::Days, "", days.round_dp(2)))
+    };
+    let rows = series.figures.iter().rev().map(|shown| {
+        let figure = &shown.figure;
+        let (people, reached) = (figure.n, figure.numerator.and_then(|count| count.to_i64()).unwrap_or_default());
+        let so_far = if shown.is_partial { " <span class=\"partial\">so far</span>" } else { "" };
+        vec![
+            format!("{}{so_far}", period(*grain, figure.period)),
+            locale.count(people),
+            meter(share(reached, people), ""),
+            percent(locale, reached, people),
+            days(figure.value),
+            days(figure.parts["p90_days"].as_number().and_then(|days| days.to_string().parse().ok())),
+        ]
+    });
+    Some(Exhibit {
+        title: "How soon it is worth something".to_owned(),
+        about:
+            "Of those who signed up in a period, who has done something with a capsule since, and within how many days half of \
+                them, and nine of ten, had"
+                .to_owned(),
+        charts: Vec::new(),
+        class: "funnel",
+        head: ["Signed up in", "People", "", "Reached it", "Half within", "Nine of ten within"].map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+        empty: "Nobody signed up in these periods.",
+    })
+}
+
+/// DORA's measures side by side: how much is delivered, and how well it holds.
+const DELIVERY: [&str; 5] =
+    ["deployment_frequency", "lead_time_for_changes", "change_failure_rate", "deployment_rework_rate", "mttr"];
+
+fn delivery(found: &[Beside], view: &View, locale: Locale) -> Exhibit {
+    let of = |id: &&str| found.iter().find(|beside| beside.kpi.id == *id);
+    let measures: Vec<&Beside> = DELIVERY.iter().filter_map(of).collect();
+    let setting = Setting { view, locale, currency: "", periods: super::PERIODS, last: view.last_day() };
+    let figures = |beside: &'_ Beside| -> Vec<Shown> { beside.series.figures.clone() };
+    let charts = measures.iter().map(|beside| {
+        let figures = figures(beside);
+        let shown: Vec<&Shown> = figures.iter().collect();
+        let points = points(beside.kpi, beside.grain, &shown, setting);
+        let write = |value: f64| locale.value(beside.kpi.unit, "", Decimal::try_from(value).unwrap_or_default().round_dp(4));
+        (beside.kpi.name, bars_in(SMALL, beside.kpi.name, &points, write))
+    });
+    let grain = measures.first().map_or(Grain::Month, |beside| beside.grain);
+    let last = grain.start(view.last_day());
+    let periods: Vec<NaiveDate> = grain.between(grain.before(last, super::PERIODS - 1), last).collect();
+    let rows = periods.iter().rev().map(|start| {
+        let cells = measures.iter().map(|beside| {
+            let shown = beside.series.figures.iter().find(|shown| shown.figure.period == *start);
+            let value = shown.and_then(|shown| shown.figure.value);
+            value.map_or("no data".to_owned(), |value| locale.value(beside.kpi.unit, "", value))
+        });
+        std::iter::once(period(grain, *start)).chain(cells).collect()
+    });
+    let head = std::iter::once("Period".to_owned()).chain(measures.iter().map(|beside| beside.kpi.name.to_owned()));
+    Exhibit {
+        title: "Delivery: DORA’s five measures".to_owned(),
+        about:
+            "Throughput: how often and how soon changes reach production. Stability: how often a deployment fails, how much of \
+                the work mends one, and how soon service is restored. Dashed: the target"
+                .to_owned(),
+        charts: charts.filter(|(_, svg)| !svg.is_empty()).collect(),
+        class: "",
+        head: head.collect(),
+        rows: rows.collect(),
+        empty: "Nothing was deployed in these periods.",
     }
 }
 
@@ -182,6 +269,7 @@ fn answers(found: &[Beside], locale: Locale) -> Option<Exhibit> {
             ends[0],
             ends[1]
         )),
+        charts: Vec::new(),
         class: "funnel",
         head: ["Answers", "", "Count", "Share"].map(str::to_owned).to_vec(),
         rows: rows.collect(),

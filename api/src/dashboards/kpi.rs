@@ -4,9 +4,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::Utc;
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::Grain;
-use domain::kpis::{Better, Kpi, find};
+use domain::kpis::{Better, Kpi, Window, find};
 use projections::kpis::evaluate::Terms;
 use projections::kpis::query::Known;
 use projections::kpis::series::{Beside, Segments, Series, SeriesQuery, series_by};
@@ -14,14 +14,14 @@ use projections::kpis::shown::Shown;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 
-use super::card::{Card, Setting, StatusWord, points, words};
+use super::card::{Card, Change, Setting, StatusWord, change_against, points, words};
 use super::chart::bars;
 use super::format::{Locale, period};
 use super::session::Viewer;
-use super::view::{View, ViewParameters};
+use super::view::{Choice, View, ViewParameters, encoded};
 use super::{Frame, frame, name_of};
 use crate::pages::page;
-use crate::parameters::{Parameters, parsed};
+use crate::parameters::{Parameters, parsed, period as read_period};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::reading::read;
 use crate::state::Shared;
@@ -33,6 +33,9 @@ pub(super) struct KpiViewParameters {
     as_of: Option<String>,
     segment: Option<String>,
     definition: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    compare: Option<String>,
 }
 
 #[derive(Debug, Template)]
@@ -42,11 +45,19 @@ struct KpiPage {
     card: Card,
     function: (&'static str, String),
     segment: Option<String>,
+    asked: AskedWords,
+    comparisons: [Choice; 2],
+    /// With what the table compares.
+    compared_with: &'static str,
+    /// More periods were asked for than a page shows.
+    cut_to: Option<String>,
     chart: String,
     rows: Vec<Row>,
     numerator: &'static str,
     denominator: Option<&'static str>,
     n: &'static str,
+    /// What n counts is the numerator or denominator.
+    is_n_beside: bool,
     window: String,
     better: &'static str,
     facts: Vec<&'static str>,
@@ -59,6 +70,18 @@ struct KpiPage {
     parquet: String,
 }
 
+/// What is asked, as the address and the API write it; an empty text: nothing.
+#[derive(Debug)]
+struct AskedWords {
+    grain: &'static str,
+    compare: &'static str,
+    segment: String,
+    definition: String,
+    from: NaiveDate,
+    to: NaiveDate,
+    at_first: String,
+}
+
 #[derive(Debug)]
 struct Row {
     period: String,
@@ -66,6 +89,7 @@ struct Row {
     denominator: String,
     n: String,
     value: Option<String>,
+    change: Option<Change>,
     target: String,
     status: StatusWord,
     is_partial: bool,
@@ -91,9 +115,109 @@ struct SegmentRow {
     status: StatusWord,
 }
 
-const PERIODS: u32 = 24;
 /// The page stays one that can be read.
 const SEGMENTS_MAX: usize = 25;
+const PERIODS_MAX: u32 = 400;
+
+/// How many periods are shown where nobody says from when.
+fn periods(grain: Grain) -> u32 {
+    match grain {
+        Grain::Day => 60,
+        Grain::Week => 26,
+        Grain::Month => 24,
+        Grain::Quarter => 12,
+    }
+}
+
+/// What a figure is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    PeriodBefore,
+    YearBefore,
+}
+
+impl Comparison {
+    const ALL: [Self; 2] = [Self::PeriodBefore, Self::YearBefore];
+
+    fn parse(given: Option<&str>) -> Result<Self, Problem> {
+        let Some(text) = given else { return Ok(Self::PeriodBefore) };
+        let known = Self::ALL.into_iter().find(|comparison| comparison.as_str() == text);
+        known.ok_or_else(|| Problem::parameter("compare", format!("is {text:?}, not period or year")))
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::PeriodBefore => "period",
+            Self::YearBefore => "year",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::PeriodBefore => "The period before",
+            Self::YearBefore => "A year before",
+        }
+    }
+
+    /// How many periods back. A day is compared with the same day of the week.
+    fn periods_back(self, grain: Grain) -> u32 {
+        match (self, grain) {
+            (Self::PeriodBefore, _) => 1,
+            (_, Grain::Day) => 364,
+            (_, Grain::Week) => 52,
+            (_, Grain::Month) => 12,
+            (_, Grain::Quarter) => 4,
+        }
+    }
+}
+
+/// What is asked for on the page, read and checked.
+#[derive(Debug)]
+struct Asked {
+    view: View,
+    segment: Option<String>,
+    definition: Option<u16>,
+    comparison: Comparison,
+    from: NaiveDate,
+    to: NaiveDate,
+    is_cut: bool,
+}
+
+impl Asked {
+    fn parse(kpi: &Kpi, parameters: KpiViewParameters, now: DateTime<Utc>) -> Result<Self, Problem> {
+        let KpiViewParameters { period, as_of, segment, definition, from, to, compare } = parameters;
+        // A form that is sent empty asks for what is usual.
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (from, to, segment) = (given(&from), given(&to), given(&segment));
+        let path = format!("/dashboards/kpis/{}", kpi.id);
+        let mut view = View::of_kpi(path, kpi.grains, &ViewParameters::new(period, as_of), now)?;
+        let grain = view.grain;
+        let comparison = Comparison::parse(compare.as_deref())?;
+        let first = read_period("from", from.as_deref())?.map(|period| period.first_day());
+        let last = read_period("to", to.as_deref())?.map(|period| period.last_day());
+        let last = last.unwrap_or_else(|| view.last_day()).min(view.last_day());
+        let usual = grain.before(grain.start(last), periods(grain) - 1);
+        let asked_first = first.unwrap_or(usual);
+        if asked_first > last {
+            return Err(Problem::parameter("from", "is after to"));
+        }
+        let first = grain.start(asked_first).max(grain.before(grain.start(last), PERIODS_MAX - 1));
+        for (name, value) in
+            [("segment", &segment), ("definition", &definition), ("from", &from), ("to", &to), ("compare", &compare)]
+        {
+            view.own.extend(value.clone().map(|value| (name, value)));
+        }
+        Ok(Self {
+            is_cut: first > grain.start(asked_first),
+            definition: parsed("definition", definition.as_deref())?,
+            view,
+            segment,
+            comparison,
+            from: first,
+            to: last,
+        })
+    }
+}
 
 pub(super) async fn kpi(
     State(api): State<Shared>,
@@ -103,19 +227,18 @@ pub(super) async fn kpi(
     Parameters(parameters): Parameters<KpiViewParameters>,
 ) -> Result<Response, Problem> {
     let kpi = find(&id).ok_or_else(|| Problem::new(&NOT_FOUND, format!("there is no KPI {id:?}")))?;
-    let KpiViewParameters { period, as_of, segment, definition } = parameters;
-    let definition = parsed::<u16>("definition", definition.as_deref())?;
-    let view = View::parse(format!("/dashboards/kpis/{id}"), &ViewParameters::new(period, as_of), Utc::now())?;
+    let Asked { view, segment, definition, comparison, from, to, is_cut } = Asked::parse(kpi, parameters, Utc::now())?;
     let locale = Locale::of(&headers);
-    let grain = if kpi.grains.contains(&view.grain) { view.grain } else { Grain::Month };
+    let grain = view.grain;
+    let back = comparison.periods_back(grain);
     let segments = match &segment {
         None => Segments::Total,
         Some(segment) => Segments::One(segment.clone()),
     };
     let query = SeriesQuery {
         grain,
-        from: grain.before(grain.start(view.last_day()), PERIODS - 1),
-        to: view.last_day(),
+        from: grain.before(from, back),
+        to,
         segments,
         as_of: view.as_of,
         definition,
@@ -139,13 +262,30 @@ pub(super) async fn kpi(
         }
         Ok((terms, found, split))
     };
-    let ((terms, found, split), freshness) = read(&api, None, ask).await?;
+    let ((terms, mut found, split), freshness) = read(&api, None, ask).await?;
+    let is_before = |shown: &Shown| shown.figure.period < from;
+    let earlier: Vec<Shown> = found.figures.clone();
+    let compared = |shown: &Shown| {
+        let then = grain.before(shown.figure.period, back);
+        earlier.iter().find(|past| past.figure.period == then && past.figure.segment == shown.figure.segment)
+    };
     let plan = terms.plans.in_force(view.now, Known::Now).plan;
-    let setting = Setting { view: &view, locale, currency: plan.currency.as_str(), periods: PERIODS };
+    let count = u32::try_from(grain.between(from, to).count()).expect("no more than a page shows");
+    let setting = Setting { view: &view, locale, currency: plan.currency.as_str(), periods: count, last: to };
+    let card = Card::of(&Beside { kpi, grain, series: of_one(&found, segment.is_some()) }, setting);
+    found.figures.retain(|shown| !is_before(shown));
     let notes = plan.contradictions().into_iter().filter(|note| note.kpis.contains(&kpi.id)).map(|note| note.detail).collect();
     let figures: Vec<&Shown> = found.figures.iter().collect();
+    let mut series = points(kpi, grain, &figures, setting);
+    if comparison == Comparison::YearBefore {
+        for (point, start) in series.iter_mut().zip(grain.between(from, to)) {
+            let shown = figures.iter().find(|shown| shown.figure.period == start);
+            let past = shown.and_then(|shown| compared(shown)?.figure.value);
+            point.compared = past.and_then(|value| value.to_f64());
+        }
+    }
     let chart = match kpi.has_total || segment.is_some() {
-        true => bars(kpi.name, &points(kpi, grain, &figures, setting), |value| {
+        true => bars(kpi.name, &series, |value| {
             let value = rust_decimal::Decimal::try_from(value).unwrap_or_default();
             locale.value(kpi.unit, plan.currency.as_str(), value.round_dp(4))
         }),
@@ -158,16 +298,44 @@ pub(super) async fn kpi(
         let segment = segment.as_ref().map_or(String::new(), |segment| format!("&amp;segment={}", encoded(segment)));
         let as_of = view.as_of.map_or(String::new(), |day| format!("&amp;as_of={day}"));
         let definition = definition.map_or(String::new(), |version| format!("&amp;definition={version}"));
-        format!("/v1/kpis/{}?format={format}&amp;grain={}{segment}{as_of}{definition}", kpi.id, grain.as_str())
+        format!(
+            "/v1/kpis/{}?format={format}&amp;grain={}&amp;from={from}&amp;to={to}{segment}{as_of}{definition}",
+            kpi.id,
+            grain.as_str()
+        )
     };
     page(&KpiPage {
-        card: Card::of(&Beside { kpi, grain, series: of_one(&found, segment.is_some()) }, setting),
+        card,
+        comparisons: Comparison::ALL.map(|of| Choice {
+            name: of.name(),
+            href: if of == Comparison::PeriodBefore {
+                view.without(&["compare"]).here_with(&[])
+            } else {
+                view.without(&["compare"]).here_with(&[("compare", of.as_str())])
+            },
+            is_chosen: of == comparison,
+        }),
+        compared_with: match comparison {
+            Comparison::PeriodBefore => "Change",
+            Comparison::YearBefore => "Against a year before",
+        },
+        cut_to: is_cut.then(|| format!("The last {PERIODS_MAX} {}s of it are shown.", grain.as_str())),
+        asked: AskedWords {
+            grain: grain.as_str(),
+            compare: comparison.as_str(),
+            segment: segment.clone().unwrap_or_default(),
+            definition: definition.map_or(String::new(), |version| version.to_string()),
+            from,
+            to,
+            at_first: view.without(&["from", "to"]).here_with(&[]),
+        },
         function: (function, view.to(&format!("/dashboards/{slug}"))),
         chart,
-        rows: found.figures.iter().rev().map(|shown| Row::of(kpi, grain, shown, setting)).collect(),
+        rows: found.figures.iter().rev().map(|shown| Row::of(kpi, grain, shown, compared(shown), setting)).collect(),
         numerator: kpi.numerator,
         denominator: kpi.denominator,
         n: kpi.n,
+        is_n_beside: kpi.n == kpi.numerator || Some(kpi.n) == kpi.denominator,
         window: kpi.window.in_words(),
         better: match kpi.better {
             Better::Higher => "higher",
@@ -197,7 +365,7 @@ fn of_one(found: &Series, is_segment: bool) -> Series {
 }
 
 impl Row {
-    fn of(kpi: &Kpi, grain: Grain, shown: &Shown, setting: Setting<'_>) -> Self {
+    fn of(kpi: &Kpi, grain: Grain, shown: &Shown, compared: Option<&Shown>, setting: Setting<'_>) -> Self {
         let Setting { locale, currency, .. } = setting;
         let plain = |number: Option<rust_decimal::Decimal>| {
             number.map_or("–".to_owned(), |number| locale.number(number, if number.is_integer() { 0 } else { 2 }))
@@ -212,6 +380,10 @@ impl Row {
             denominator: plain(shown.figure.denominator),
             n: locale.count(shown.figure.n),
             value: shown.figure.value.map(|value| locale.value(kpi.unit, currency, value)),
+            // A period that is not over is not held against a whole one.
+            change: compared
+                .filter(|_| !shown.is_partial || !matches!(kpi.window, Window::Period | Window::Cohort))
+                .and_then(|past| change_against(kpi, grain, shown, past, setting)),
             target: shown.target.map_or("–".to_owned(), |target| locale.value(kpi.unit, currency, target)),
             status: shown.status.into(),
             is_partial: shown.is_partial,
@@ -228,11 +400,9 @@ impl Dimension {
         figures.sort_by_key(|shown| std::cmp::Reverse((shown.figure.n, shown.figure.value.and_then(|value| value.to_i64()))));
         let segments = figures.iter().take(SEGMENTS_MAX).map(|shown| {
             let segment = &shown.figure.segment;
-            let address = view.to(&view.path);
-            let separator = if address.contains('?') { "&amp;" } else { "?" };
             SegmentRow {
                 name: words(segment.split_once(':').map_or(segment.as_str(), |(_, name)| name)),
-                href: format!("{address}{separator}segment={}", encoded(segment)),
+                href: view.without(&["segment"]).here_with(&[("segment", segment)]),
                 value: shown.figure.value.map(|value| locale.value(kpi.unit, currency, value)),
                 n: locale.count(shown.figure.n),
                 target: shown.target.map(|target| locale.value(kpi.unit, currency, target)),
@@ -246,8 +416,4 @@ impl Dimension {
             left_out: figures.len().saturating_sub(SEGMENTS_MAX),
         }
     }
-}
-
-fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -8,9 +8,8 @@ use chrono::Utc;
 use domain::kpis::{Kpi, KpiFunction, register};
 use domain::north_star::DEFINITION_1;
 use domain::{Grain, TenantId};
-use event_store::PgPool;
 use projections::kpis::evaluate::Terms;
-use projections::kpis::series::{Beside, BoardQuery, board};
+use projections::kpis::series::{Beside, BoardQuery};
 use projections::north_star;
 use projections::reports::Asked;
 use projections::stages::{Expected, Limit, StageStanding, Standing, standing};
@@ -22,12 +21,13 @@ use super::exhibits::{Exhibit, exhibits};
 use super::format::{Locale, period};
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
-use super::{FUNCTIONS, Frame, PERIODS, frame, name_of};
+use super::{FUNCTIONS, Frame, PERIODS, frame, name_of, past};
+use crate::auth::{Caller, Read};
 use crate::pages::page;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::reading::read;
-use crate::state::Shared;
+use crate::state::{Api, Shared};
 
 #[derive(Debug, Template)]
 #[template(path = "overview.html")]
@@ -96,9 +96,12 @@ pub(super) async fn overview(
 ) -> Result<Response, Problem> {
     let (view, locale) = (View::parse("/dashboards".to_owned(), &parameters, Utc::now())?, Locale::of(&headers));
     let kpis: Vec<&'static Kpi> = register().collect();
+    let query = board_query(&view);
+    if let Some(making) = past::prepare(&api, &caller, (&view, "Overview"), past::wanted(&kpis, &query)).await? {
+        return Ok(making);
+    }
     let ask = async {
-        let query = BoardQuery { grain: view.grain, periods: PERIODS, as_of: view.as_of, now: view.now };
-        let (terms, found) = board(&api.read_pool, caller.tenant(), &kpis, &query).await?;
+        let (terms, found) = past::board(&api, caller.tenant(), &kpis, &query).await?;
         let month = Grain::Month.start(view.last_day());
         let counted = north_star::SeriesQuery {
             grain: Grain::Month,
@@ -113,7 +116,8 @@ pub(super) async fn overview(
     };
     let ((terms, found, standing, counted), freshness) = read(&api, None, ask).await?;
     let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
-    let setting = Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
+    let setting =
+        Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS, last: view.last_day() };
     let cards = |of: &dyn Fn(&Beside, &Card) -> bool| -> Vec<Card> {
         found
             .iter()
@@ -148,19 +152,36 @@ pub(super) async fn overview(
 
 /// The figures of one function's cards.
 pub(super) async fn board_of(
-    pool: &PgPool,
+    api: &Api,
     tenant: &TenantId,
     view: &View,
     function: KpiFunction,
-) -> Result<(Terms, Vec<Beside>), projections::Error> {
-    let kpis: Vec<&'static Kpi> = register().filter(|kpi| kpi.function == function).collect();
-    let query = BoardQuery { grain: view.grain, periods: PERIODS, as_of: view.as_of, now: view.now };
-    board(pool, tenant, &kpis, &query).await
+) -> Result<(Terms, Vec<Beside>), Problem> {
+    past::board(api, tenant, &of_function(function), &board_query(view)).await
+}
+
+fn of_function(function: KpiFunction) -> Vec<&'static Kpi> {
+    register().filter(|kpi| kpi.function == function).collect()
+}
+
+fn board_query(view: &View) -> BoardQuery {
+    BoardQuery { grain: view.grain, periods: PERIODS, last: view.last_day(), as_of: view.as_of, now: view.now }
+}
+
+/// A page that says how far the figures of a past day are, where they are not all there.
+pub(super) async fn prepare(
+    api: &Shared,
+    caller: &Caller<Read>,
+    view: &View,
+    function: KpiFunction,
+) -> Result<Option<Response>, Problem> {
+    let wanted = past::wanted(&of_function(function), &board_query(view));
+    past::prepare(api, caller, (view, name_of(function).0), wanted).await
 }
 
 pub(super) fn cards_of((terms, found): &(Terms, Vec<Beside>), view: &View, locale: Locale) -> Vec<Card> {
     let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
-    let setting = Setting { view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS };
+    let setting = Setting { view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS, last: view.last_day() };
     found.iter().map(|beside| Card::of(beside, setting)).collect()
 }
 
@@ -174,8 +195,11 @@ pub(super) async fn function(
 ) -> Result<Response, Problem> {
     let (name, slug) = name_of(function);
     let (view, locale) = (View::parse(format!("/dashboards/{slug}"), &parameters, Utc::now())?, Locale::of(&headers));
+    if let Some(making) = prepare(&api, &caller, &view, function).await? {
+        return Ok(making);
+    }
     let ask = async {
-        let board = board_of(&api.read_pool, caller.tenant(), &view, function).await?;
+        let board = board_of(&api, caller.tenant(), &view, function).await?;
         let asked = Asked { tenant: caller.tenant(), as_of: view.as_of, now: view.now };
         let exhibits = exhibits(&api.read_pool, asked, function, &board.1, (&view, locale)).await?;
         Ok((board, exhibits))
@@ -202,8 +226,8 @@ impl Hero {
                     tick: start.format("%b %y").to_string(),
                     told: format!("{}: {}", period(Grain::Month, start), counted.map_or("no data".to_owned(), told)),
                     value: counted.and_then(|period| rust_decimal::Decimal::from(period.active).to_f64()),
-                    target: None,
                     is_partial: counted.is_some_and(|period| period.partial),
+                    ..Point::default()
                 }
             })
             .collect();

@@ -5,7 +5,7 @@ mod finance;
 mod okrs;
 mod people;
 mod reliability;
-mod risks;
+pub(super) mod risks;
 mod stages;
 mod unit_economics;
 
@@ -151,7 +151,7 @@ fn asked<'a>(view: &View, tenant: &'a TenantId) -> Asked<'a> {
 }
 
 /// The plan in force at the moment that the page is about.
-fn in_force<'a>(terms: &'a Terms, view: &View) -> InForce<'a> {
+pub(super) fn in_force<'a>(terms: &'a Terms, view: &View) -> InForce<'a> {
     match view.as_of.map(|day| midnight(day + Days::new(1))) {
         Some(moment) => terms.plans.in_force(moment, Known::Before(moment)),
         None => terms.plans.in_force(view.now, Known::Now),

@@ -29,11 +29,13 @@ pub(super) struct View {
     /// The page's own address, without its state.
     pub(super) path: String,
     /// What this page alone is asked beside; links to other pages do not have it.
-    pub(super) own: Vec<(&'static str, &'static str)>,
+    pub(super) own: Vec<(&'static str, String)>,
+    /// The rhythms that the page can be shown in.
+    pub(super) grains: Vec<Grain>,
 }
 
 /// The rhythms that the company is reviewed in.
-pub(super) const RHYTHMS: [(Grain, &str); 3] = [(Grain::Week, "Week"), (Grain::Month, "Month"), (Grain::Quarter, "Quarter")];
+const RHYTHMS: [Grain; 3] = [Grain::Week, Grain::Month, Grain::Quarter];
 
 /// One way to look at the page, and whether it is the present one.
 #[derive(Debug)]
@@ -45,18 +47,32 @@ pub(super) struct Choice {
 
 impl View {
     pub(super) fn parse(path: String, parameters: &ViewParameters, now: DateTime<Utc>) -> Result<Self, Problem> {
-        let grain = match parameters.period.as_deref() {
+        if parameters.period.as_deref() == Some(Grain::Day.as_str()) {
+            return Err(Problem::parameter("period", "is \"day\", not week, month or quarter"));
+        }
+        Self::of_kpi(path, &RHYTHMS, parameters, now)
+    }
+
+    /// A KPI's own page goes down to days, and has only the rhythms that the KPI has: another is shown as the nearest that it has.
+    pub(super) fn of_kpi(
+        path: String,
+        grains: &[Grain],
+        parameters: &ViewParameters,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Problem> {
+        let asked = match parameters.period.as_deref() {
             None => Grain::Month,
             Some(text) => Grain::parse(text)
-                .filter(|grain| *grain != Grain::Day)
-                .ok_or_else(|| Problem::parameter("period", format!("is {text:?}, not week, month or quarter")))?,
+                .ok_or_else(|| Problem::parameter("period", format!("is {text:?}, not day, week, month or quarter")))?,
         };
+        let grain = if grains.contains(&asked) { asked } else { nearest(grains, asked) };
         // A form that is sent empty asks for the present.
         let as_of = day("as_of", parameters.as_of.as_deref().filter(|text| !text.is_empty()))?;
         if as_of.is_some_and(|day| day > now.date_naive()) {
             return Err(Problem::parameter("as_of", "is a day that has not come yet"));
         }
-        Ok(Self { grain, as_of: as_of.filter(|day| *day != now.date_naive()), now, path, own: Vec::new() })
+        let grains = Grain::ALL.into_iter().filter(|grain| grains.contains(grain)).collect();
+        Ok(Self { grain, as_of: as_of.filter(|day| *day != now.date_naive()), now, path, own: Vec::new(), grains })
     }
 
     /// The address of another page, or this one, in the same state.
@@ -66,21 +82,22 @@ impl View {
 
     fn with(&self, path: &str, grain: Grain, as_of: Option<NaiveDate>) -> String {
         let mut pairs = Vec::new();
-        if grain != Grain::Month {
+        let is_elsewhere = path != self.path;
+        if grain != Grain::Month && !(is_elsewhere && grain == Grain::Day) {
             pairs.push(format!("period={}", grain.as_str()));
         }
         pairs.extend(as_of.map(|day| format!("as_of={day}")));
-        if path == self.path {
-            pairs.extend(self.own.iter().map(|(name, value)| format!("{name}={value}")));
+        if !is_elsewhere {
+            pairs.extend(self.own.iter().map(|(name, value)| format!("{name}={}", encoded(value))));
         }
         if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&amp;")) }
     }
 
     pub(super) fn rhythms(&self) -> Vec<Choice> {
-        RHYTHMS
+        self.grains
             .iter()
-            .map(|(grain, name)| Choice {
-                name,
+            .map(|grain| Choice {
+                name: name_of(*grain),
                 href: self.with(&self.path, *grain, self.as_of),
                 is_chosen: *grain == self.grain,
             })
@@ -91,11 +108,17 @@ impl View {
         self.with(&self.path, self.grain, None)
     }
 
-    /// This page, with more in its address: values that need no encoding.
+    /// This page, without a part of what it alone is asked.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        let own = self.own.iter().filter(|(name, _)| !names.contains(name)).cloned().collect();
+        Self { own, ..self.clone() }
+    }
+
+    /// This page, with more in its address.
     pub(super) fn here_with(&self, pairs: &[(&str, &str)]) -> String {
         pairs.iter().fold(self.to(&self.path), |address, (name, value)| {
             let separator = if address.contains('?') { "&amp;" } else { "?" };
-            format!("{address}{separator}{name}={value}")
+            format!("{address}{separator}{name}={}", encoded(value))
         })
     }
 
@@ -106,6 +129,25 @@ impl View {
     pub(super) fn last_day(&self) -> NaiveDate {
         self.as_of.unwrap_or_else(|| self.today())
     }
+}
+
+fn nearest(grains: &[Grain], asked: Grain) -> Grain {
+    let place = |grain: Grain| Grain::ALL.iter().position(|known| *known == grain).unwrap_or_default();
+    *grains.iter().min_by_key(|grain| place(**grain).abs_diff(place(asked))).expect("a KPI has figures by something")
+}
+
+fn name_of(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Day => "Day",
+        Grain::Week => "Week",
+        Grain::Month => "Month",
+        Grain::Quarter => "Quarter",
+    }
+}
+
+/// As a value in an address.
+pub(super) fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[cfg(test)]
@@ -131,7 +173,7 @@ mod tests {
     #[test]
     fn what_a_page_alone_is_asked_stays_on_it() {
         let mut view = view(None, Some("2026-09-30")).expect("a past month");
-        view.own.push(("state", "closed"));
+        view.own.push(("state", "closed".to_owned()));
         assert_eq!(view.at_present(), "/dashboards/sales?state=closed");
         assert_eq!(view.to("/dashboards/product"), "/dashboards/product?as_of=2026-09-30");
         assert_eq!(view.here_with(&[("cursor", "x")]), "/dashboards/sales?as_of=2026-09-30&amp;state=closed&amp;cursor=x");

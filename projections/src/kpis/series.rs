@@ -42,7 +42,7 @@ pub struct Place {
 }
 
 /// Which segments are asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Segments {
     /// The figure over all, and every segment.
     All,
@@ -182,8 +182,9 @@ async fn kept(
 pub struct BoardQuery {
     /// A KPI that has no figures by it is given by month.
     pub grain: Grain,
-    /// So many periods, the present one with them.
+    /// So many periods, up to the one that holds `last`.
     pub periods: u32,
+    pub last: NaiveDate,
     /// As it was known at the end of this day, UTC; default: as known now.
     pub as_of: Option<NaiveDate>,
     pub now: DateTime<Utc>,
@@ -197,6 +198,26 @@ pub struct Beside {
     pub series: Series,
 }
 
+/// What a board asks of each KPI by itself.
+pub fn board_queries(kpis: &[&'static Kpi], query: &BoardQuery) -> Vec<(&'static Kpi, SeriesQuery)> {
+    let of = |kpi: &'static Kpi| {
+        let grain = if kpi.grains.contains(&query.grain) { query.grain } else { Grain::Month };
+        let query = SeriesQuery {
+            grain,
+            from: grain.before(grain.start(query.last), query.periods - 1),
+            to: query.last,
+            segments: Segments::Total,
+            as_of: query.as_of,
+            definition: None,
+            after: None,
+            limit: None,
+            now: query.now,
+        };
+        (kpi, query)
+    };
+    kpis.iter().copied().map(of).collect()
+}
+
 /// The figures over all of many KPIs; of one that has none over all, every segment.
 pub async fn board(
     pool: &PgPool,
@@ -205,22 +226,13 @@ pub async fn board(
     query: &BoardQuery,
 ) -> Result<(Terms, Vec<Beside>), Error> {
     let terms = Terms::load(&mut *pool.acquire().await?, "read", tenant).await?;
-    let last = query.as_of.unwrap_or(query.now.date_naive());
-    let asked: Vec<(&'static Kpi, Grain, NaiveDate)> = kpis
-        .iter()
-        .map(|kpi| {
-            let grain = if kpi.grains.contains(&query.grain) { query.grain } else { Grain::Month };
-            (*kpi, grain, grain.before(grain.start(last), query.periods - 1))
-        })
-        .collect();
+    let asked: Vec<(&'static Kpi, Grain, NaiveDate)> =
+        board_queries(kpis, query).into_iter().map(|(kpi, query)| (kpi, query.grain, query.from)).collect();
     let mut board = Vec::with_capacity(kpis.len());
     if query.as_of.is_some() {
-        for (kpi, grain, from) in asked {
-            let (as_of, now) = (query.as_of, query.now);
-            let segments = Segments::Total;
-            let query = SeriesQuery { grain, from, to: last, segments, as_of, definition: None, after: None, limit: None, now };
+        for (kpi, query) in board_queries(kpis, query) {
             let series = series_by(pool, tenant, &terms, kpi, &query).await?;
-            board.push(Beside { kpi, grain, series: series.expect("the definition in force is there") });
+            board.push(Beside { kpi, grain: query.grain, series: series.expect("the definition in force is there") });
         }
         return Ok((terms, board));
     }
@@ -234,6 +246,7 @@ pub async fn board(
         .bind(asked.iter().map(|(_, grain, _)| grain.as_str()).collect::<Vec<_>>())
         .bind(asked.iter().map(|(.., from)| *from).collect::<Vec<_>>())
         .bind(asked.iter().map(|(kpi, ..)| kpi.has_total).collect::<Vec<_>>())
+        .bind(query.last)
         .fetch_all(pool)
         .await?;
     for (kpi, grain, _) in asked {

@@ -51,7 +51,7 @@ pub struct Shown {
 }
 
 /// How far from its target a figure may be where it should be near it: a tenth.
-const NEAR: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
+pub const NEAR: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 
 impl Shown {
     /// `at_close` is the figure as it was known when the period closed.

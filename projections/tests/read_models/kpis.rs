@@ -390,7 +390,7 @@ fn a_figure_that_says_nothing_is_due_shows_every_fact_even_if_it_is_made_while_i
             now: Utc::now(),
         };
         // Open then is open now: both ask for the same.
-        let asked = BoardQuery { grain: Grain::Month, periods: 1, as_of: None, now: query.now };
+        let asked = BoardQuery { grain: Grain::Month, periods: 1, last: query.now.date_naive(), as_of: None, now: query.now };
         for count in 1..=40 {
             let line = format!(
                 "2026-03-05T00:00:00Z risks/r{count}/raise \

@@ -18,7 +18,7 @@ use super::{Basis, Chart, Told, Writing, asked, capitalized, name_of_segment, se
 use crate::dashboards::card::{Card, StatusWord, tick, words};
 use crate::dashboards::chart::{Point, bullet};
 use crate::dashboards::format::{Locale, period};
-use crate::dashboards::overview::{board_of, cards_of};
+use crate::dashboards::overview::{board_of, cards_of, prepare};
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
 use crate::dashboards::{Frame, PERIODS, frame};
@@ -88,8 +88,11 @@ pub(super) async fn show(
     let view = View::parse("/dashboards/finance".to_owned(), &parameters, Utc::now())?;
     let locale = Locale::of(&headers);
     let months = (Grain::Month.before(Grain::Month.start(view.last_day()), PERIODS - 1), view.last_day());
+    if let Some(making) = prepare(&api, &caller, &view, KpiFunction::Finance).await? {
+        return Ok(making);
+    }
     let ask = async {
-        let board = board_of(&api.read_pool, caller.tenant(), &view, KpiFunction::Finance).await?;
+        let board = board_of(&api, caller.tenant(), &view, KpiFunction::Finance).await?;
         let report = budget(&api.read_pool, asked(&view, caller.tenant()), months).await?;
         let counted = north_star::SeriesQuery {
             grain: Grain::Month,
@@ -233,6 +236,7 @@ fn burn(all: &[&Shown], (from, to): (NaiveDate, NaiveDate), writing: Writing<'_>
             value: actual.and_then(|actual| actual.to_f64()),
             target: budget.and_then(|budget| budget.to_f64()),
             is_partial: shown.is_some_and(|shown| shown.is_partial),
+            ..Point::default()
         }
     };
     Grain::Month.between(from, to).map(month).collect()
@@ -258,8 +262,8 @@ fn costs(
             tick: tick(Grain::Month, start),
             told: format!("{}: {}", period(Grain::Month, start), told.text),
             value: cost.and_then(|cost| cost.to_f64()),
-            target: None,
             is_partial,
+            ..Point::default()
         };
         let cost = Cost {
             month: period(Grain::Month, start),

@@ -23,7 +23,7 @@ use super::{
 use crate::dashboards::card::{Card, StatusWord, tick, words};
 use crate::dashboards::chart::{Point, SMALL, bars_in, bullet, meter, steps};
 use crate::dashboards::format::{Locale, period};
-use crate::dashboards::overview::{board_of, cards_of};
+use crate::dashboards::overview::{board_of, cards_of, prepare};
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
 use crate::dashboards::{Frame, frame};
@@ -116,8 +116,11 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let view = View::parse("/dashboards/people".to_owned(), &parameters, Utc::now())?;
     let locale = Locale::of(&headers);
+    if let Some(making) = prepare(&api, &caller, &view, KpiFunction::People).await? {
+        return Ok(making);
+    }
     let ask = async {
-        let board = board_of(&api.read_pool, caller.tenant(), &view, KpiFunction::People).await?;
+        let board = board_of(&api, caller.tenant(), &view, KpiFunction::People).await?;
         let report = headcount(&api.read_pool, asked(&view, caller.tenant()), (None, None)).await?;
         let mut split = Vec::new();
         for id in ["leadership_pipeline", "process_maturity"] {
@@ -241,6 +244,7 @@ fn points(rows: &[Headcount], segment: &str, writing: Writing<'_>) -> Vec<Point>
             value: employed(row).and_then(|fte| fte.to_f64()),
             target: row.plan.and_then(|plan| plan.to_f64()),
             is_partial: row.shown.as_ref().is_some_and(|shown| shown.is_partial),
+            ..Point::default()
         }
     };
     rows.iter().filter(|row| row.segment == segment).map(point).collect()

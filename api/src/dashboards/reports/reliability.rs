@@ -186,6 +186,7 @@ fn point(day: NaiveDate, shown: Option<&Shown>, writing: Writing<'_>) -> Point {
         value: value.and_then(|value| value.to_f64()),
         target: shown.and_then(|shown| shown.target?.to_f64()),
         is_partial: shown.is_some_and(|shown| shown.is_partial),
+        ..Point::default()
     }
 }
 

@@ -69,27 +69,27 @@ struct GridCell {
 }
 
 #[derive(Debug)]
-struct Risk {
-    name: String,
-    category: String,
-    likelihood: i64,
-    impact: i64,
-    exposure: i64,
-    grade: Grade,
-    state: StatusWord,
-    age: String,
-    raised: String,
-    assessed: String,
-    closed: Option<String>,
-    mitigations: Vec<(String, String)>,
-    last_event: (String, String),
+pub(in crate::dashboards) struct Risk {
+    pub(in crate::dashboards) name: String,
+    pub(in crate::dashboards) category: String,
+    pub(in crate::dashboards) likelihood: i64,
+    pub(in crate::dashboards) impact: i64,
+    pub(in crate::dashboards) exposure: i64,
+    pub(in crate::dashboards) grade: Grade,
+    pub(in crate::dashboards) state: StatusWord,
+    pub(in crate::dashboards) age: String,
+    pub(in crate::dashboards) raised: String,
+    pub(in crate::dashboards) assessed: String,
+    pub(in crate::dashboards) closed: Option<String>,
+    pub(in crate::dashboards) mitigations: Vec<(String, String)>,
+    pub(in crate::dashboards) last_event: (String, String),
 }
 
 /// How grave an exposure is: from 15 on it is severe, as the register of KPIs has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Grade {
-    class: &'static str,
-    word: &'static str,
+pub(in crate::dashboards) struct Grade {
+    pub(in crate::dashboards) class: &'static str,
+    pub(in crate::dashboards) word: &'static str,
 }
 
 const SEVERE: i64 = 15;
@@ -114,11 +114,11 @@ pub(super) async fn show(
     let after = place(after.as_deref())?.map(|(exposure, id)| Place { exposure, id });
     let mut view = View::parse("/dashboards/risks".to_owned(), &ViewParameters::new(period, as_of), Utc::now())?;
     let states = STATES.map(|(of, name, _)| {
-        let here = View { own: if of == STATES[0].0 { Vec::new() } else { vec![("state", of)] }, ..view.clone() };
+        let here = View { own: if of == STATES[0].0 { Vec::new() } else { vec![("state", of.to_owned())] }, ..view.clone() };
         Choice { name, href: here.to(&here.path), is_chosen: of == id }
     });
     if id != STATES[0].0 {
-        view.own.push(("state", id));
+        view.own.push(("state", id.to_owned()));
     }
     let is_first = after.is_none();
     let ask = async {
@@ -190,7 +190,7 @@ fn grid(risks: &[RegisteredRisk], locale: Locale) -> Vec<GridRow> {
 }
 
 impl Risk {
-    fn of(risk: &RegisteredRisk, locale: Locale) -> Self {
+    pub(in crate::dashboards) fn of(risk: &RegisteredRisk, locale: Locale) -> Self {
         let day = |moment: DateTime<Utc>| moment.format("%-d %b %Y").to_string();
         let days = if risk.age_days == 1 { "day" } else { "days" };
         Self {
