@@ -92,6 +92,14 @@ impl Program {
         Ok(body)
     }
 
+    /// How many bytes come over the wire for a page or asset, compressed as for a browser.
+    pub(crate) async fn weigh(&self, path: &str) -> anyhow::Result<usize> {
+        let request = self.http.get(format!("{}{path}", self.api)).bearer_auth(&self.key).header("accept-encoding", "gzip");
+        let answer = request.send().await?;
+        anyhow::ensure!(answer.status() == 200, "{path}: {}", answer.status());
+        Ok(answer.bytes().await?.len())
+    }
+
     pub(crate) async fn get_json(&self, path: &str) -> anyhow::Result<Value> {
         Ok(serde_json::from_slice(&self.get(path).await?)?)
     }

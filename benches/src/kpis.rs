@@ -21,25 +21,9 @@ const LOADED_WITHIN: Duration = Duration::from_secs(900);
 const REPORTS: [&str; 6] = ["unit-economics", "budget", "headcount", "gates", "risks", "service-levels"];
 
 pub(crate) async fn reads_of_every_kpi(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
-    let program = Arc::new(Program::start_with(servers, "kpis", &["--demo", "--demo-scale", SCALE]).await?);
-    let started = Instant::now();
-    until("the demo is there", async || program.get("/v1/capsules/demo-complete").await.is_ok()).await?;
-    println!("   the demo was loaded after {:.0} s", started.elapsed().as_secs_f64());
-    let loaded_at = Utc::now();
+    let program = Arc::new(with_demo(servers, "kpis", SCALE).await?);
     let register = program.get_json("/v1/kpis").await?;
-    let kpis = register["data"].as_array().context("the register")?;
-    for kpi in kpis {
-        let address = format!("/v1/kpis/{}", kpi["id"].as_str().context("an id")?);
-        let is_made = async || {
-            let Ok(series) = program.get_json(&address).await else { return false };
-            let computed_at = series["computed_at"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
-            series["due"] == false || computed_at.is_some_and(|made| made > loaded_at)
-        };
-        until(&format!("{address} is made"), is_made).await?;
-    }
-    println!("   every figure was made after {:.0} s", started.elapsed().as_secs_f64());
-
-    let questions = questions(kpis)?;
+    let questions = questions(register["data"].as_array().context("the register")?)?;
     for (when, is_loaded) in [("alone", false), ("under ingest of 2,000/s", true)] {
         let load = is_loaded.then(|| Load::start(&program));
         let mut worst = Vec::new();
@@ -70,6 +54,28 @@ pub(crate) async fn reads_of_every_kpi(servers: &Servers, report: &mut Report) -
         );
     }
     Ok(())
+}
+
+/// A program with the demo's history, all its figures made.
+pub(crate) async fn with_demo(servers: &Servers, name: &str, scale: &str) -> anyhow::Result<Program> {
+    let program = Program::start_with(servers, name, &["--demo", "--demo-scale", scale]).await?;
+    let started = Instant::now();
+    until("the demo is there", async || program.get("/v1/capsules/demo-complete").await.is_ok()).await?;
+    println!("   the demo was loaded after {:.0} s", started.elapsed().as_secs_f64());
+    let loaded_at = Utc::now();
+    let register = program.get_json("/v1/kpis").await?;
+    let kpis = register["data"].as_array().context("the register")?;
+    for kpi in kpis {
+        let address = format!("/v1/kpis/{}", kpi["id"].as_str().context("an id")?);
+        let is_made = async || {
+            let Ok(series) = program.get_json(&address).await else { return false };
+            let computed_at = series["computed_at"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
+            series["due"] == false || computed_at.is_some_and(|made| made > loaded_at)
+        };
+        until(&format!("{address} is made"), is_made).await?;
+    }
+    println!("   every figure was made after {:.0} s", started.elapsed().as_secs_f64());
+    Ok(program)
 }
 
 /// Every KPI over all and by each of its dimensions, and every report.

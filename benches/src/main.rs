@@ -9,6 +9,7 @@ mod growth;
 mod http;
 mod kpis;
 mod limit;
+mod pages;
 mod peers;
 mod rebuild;
 mod report;
@@ -66,6 +67,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("kpis") {
         kpis::reads_of_every_kpi(&servers, &mut report).await?;
+    }
+    if wanted("pages") {
+        pages::pages(&servers, &mut report).await?;
     }
     for (name, new_id) in growth::IDS {
         if only.iter().any(|only| only == name) {

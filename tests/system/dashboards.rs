@@ -11,7 +11,7 @@ use crate::program::{Client, Directory, Program, answer_of, eventually, start_up
 
 const AXE: &str = include_str!("vendor/axe-core-4.14.1/axe.min.js");
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 20] = [
     "/dashboards",
     "/dashboards/product",
     "/dashboards/engineering",
@@ -26,7 +26,11 @@ const PAGES: [&str; 16] = [
     "/dashboards/reliability",
     "/dashboards/risks",
     "/dashboards/okrs",
+    "/dashboards/reviews/weekly",
+    "/dashboards/reviews/monthly",
+    "/dashboards/reviews/quarterly",
     "/dashboards/kpis/win_rate",
+    "/dashboards/kpis/active_capsule_interactions?period=day",
     "/dashboards/kpis/feature_adoption_rate?period=week",
 ];
 
@@ -83,7 +87,10 @@ async fn the_pages_show_the_demos_figures_to_everybody() {
         is_for_everybody(&browser, &client, page).await;
     }
     figures_are_the_apis(&browser, &client).await;
+    a_review_is_the_apis_too(&browser, &client).await;
     links_keep_the_state(&browser, &client).await;
+    a_chart_is_zoomed_and_the_address_keeps_it(&browser, &client).await;
+    a_past_day_is_made_once(&browser, &client).await;
     goes_by_keyboard(&browser, &client).await;
     follows_without_reload(&browser, &client).await;
     assert_eq!(browser.said().await, Vec::<String>::new(), "nothing on the console");
@@ -131,12 +138,17 @@ async fn figures_are_the_apis(browser: &Browser, client: &Client) {
                  card.querySelector('.value data')?.value ?? null])",
         )
         .await;
-    let cards = cards.as_array().expect("cards");
-    assert!(cards.len() >= 39, "a card a KPI: {}", cards.len());
+    assert!(cards.as_array().expect("cards").len() >= 39, "a card a KPI: {cards}");
+    let compared = are_the_apis(client, &cards).await;
+    assert!(compared >= 12, "{compared} figures were compared");
+}
+
+/// Of lists of KPI, month and value, how many are over and what the API says.
+async fn are_the_apis(client: &Client, shown: &Value) -> usize {
     let mut compared = 0;
-    for card in cards {
-        let (id, period) = (card[0].as_str().expect("a KPI"), card[1].as_str().expect("a period"));
-        let Some(shown) = card[2].as_str() else { continue };
+    for one in shown.as_array().expect("figures") {
+        let (id, period) = (one[0].as_str().expect("a KPI"), one[1].as_str().expect("a period"));
+        let Some(shown) = one[2].as_str() else { continue };
         let day = if period.len() == 7 && !period.contains('Q') { format!("{period}-01") } else { continue };
         let series = client.get(&format!("/v1/kpis/{id}?grain=month&from={day}&to={day}")).await;
         // What goes on while it is looked at has another value a moment later.
@@ -147,7 +159,56 @@ async fn figures_are_the_apis(browser: &Browser, client: &Client) {
         assert_eq!(shown.parse::<f64>().ok(), value.parse::<f64>().ok(), "{id} in {period}: {shown} on the page, {value}");
         compared += 1;
     }
-    assert!(compared >= 12, "{compared} figures were compared");
+    compared
+}
+
+/// A monthly review is all about the last month that is over.
+async fn a_review_is_the_apis_too(browser: &Browser, client: &Client) {
+    browser.go(&format!("{}/dashboards/reviews/monthly", client.api)).await;
+    let rows = browser
+        .run(
+            "return [...document.querySelectorAll('[data-kpi]')].map(row => [row.dataset.kpi, row.dataset.period,
+                 row.querySelector('data')?.value ?? null])",
+        )
+        .await;
+    let compared = are_the_apis(client, &rows).await;
+    assert!(compared >= 30, "{compared} figures were compared");
+    assert!(browser.run("return document.body.innerText").await.as_str().expect("a text").contains("Not frozen"));
+}
+
+async fn a_chart_is_zoomed_and_the_address_keeps_it(browser: &Browser, client: &Client) {
+    browser.go(&format!("{}/dashboards/kpis/win_rate?compare=year", client.api)).await;
+    eventually("the chart can be zoomed", Duration::from_secs(20), async || {
+        (browser.run("return document.querySelectorAll('.zoom canvas').length").await.as_i64()? == 1).then_some(())
+    })
+    .await;
+    let before = browser.run("return document.querySelector('#from').value").await;
+    browser.click("[data-how=in]").await;
+    eventually("the address says what is shown", Duration::from_secs(10), async || {
+        let address = browser.address().await;
+        (address.contains("from=") && address.contains("to=") && address.contains("compare=year")).then_some(())
+    })
+    .await;
+    browser.go(&browser.address().await).await;
+    let after = browser.run("return document.querySelector('#from').value").await;
+    let (before, after) = (before.as_str().expect("a day"), after.as_str().expect("a day"));
+    assert!(before < after, "asked for again, the page begins later: {before}, {after}");
+}
+
+/// Nothing of the demo was recorded before it was loaded, so nothing was known then: no data, which is not zero.
+async fn a_past_day_is_made_once(browser: &Browser, client: &Client) {
+    let day = chrono::Utc::now().date_naive() - chrono::Days::new(3);
+    for page in ["/dashboards", "/dashboards/reviews/monthly"] {
+        browser.go(&format!("{}{page}?as_of={day}", client.api)).await;
+        let text = eventually("the figures of that day are there", Duration::from_secs(60), async || {
+            let text = browser.run("return document.getElementById('main').innerText").await;
+            let text = text.as_str()?.to_owned();
+            (!text.contains("Being worked out")).then_some(text)
+        })
+        .await;
+        assert!(text.contains(&format!("end of {day}")) && text.contains("No data"), "{page}: {text}");
+        assert_eq!(browser.run("return document.querySelectorAll('.value data').length").await, 0);
+    }
 }
 
 async fn links_keep_the_state(browser: &Browser, client: &Client) {

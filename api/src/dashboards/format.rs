@@ -120,6 +120,7 @@ impl Locale {
         let size = match unit {
             Unit::Ratio => format!("{}{NARROW}points", self.number((difference * Decimal::ONE_HUNDRED).abs(), 1)),
             Unit::Points => self.number(difference.abs(), 0),
+            Unit::Level => self.short(difference.abs()),
             unit => self.value(unit, currency, difference.abs()),
         };
         let sign = match difference.is_sign_negative() {

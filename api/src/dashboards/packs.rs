@@ -16,7 +16,7 @@ use projections::reports::risks::{RisksQuery, risks};
 use serde::Deserialize;
 
 use super::card::{Card, Setting, StatusWord, points, words};
-use super::chart::bars;
+use super::chart::{MEDIUM, bars_in};
 use super::format::{Locale, period};
 use super::past::{self, Wanted};
 use super::reports::in_force;
@@ -300,7 +300,7 @@ fn address(rhythm: Rhythm) -> String {
 
 fn chart(Beside { kpi, grain, series }: &Beside, setting: Setting<'_>) -> String {
     let figures: Vec<&Shown> = series.figures.iter().collect();
-    bars(kpi.name, &points(kpi, *grain, &figures, setting), |value| {
+    bars_in(MEDIUM, kpi.name, &points(kpi, *grain, &figures, setting), |value| {
         setting.locale.number(rust_decimal::Decimal::try_from(value).unwrap_or_default(), 0)
     })
 }

@@ -7,13 +7,14 @@ use axum::response::Response;
 use chrono::Utc;
 use domain::Grain;
 use domain::kpis::{Unit, find};
-use projections::kpis::shown::Status;
+use projections::kpis::series::{Segments, series};
+use projections::kpis::shown::{Shown, Status};
 use projections::reports::gates::{Gate as Judged, GateItem, gates};
 use projections::stages::{Standing, standing};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Basis, Told, Writing, asked, capitalized, link};
+use super::{Basis, Told, Writing, asked, capitalized, kpi, link, newest, segment_link};
 use crate::dashboards::card::{StatusWord, words};
 use crate::dashboards::chart::{bullet, meter};
 use crate::dashboards::format::{Locale, period};
@@ -34,6 +35,7 @@ struct StagesPage {
     lead: String,
     stages: Vec<StageMeter>,
     growth: Vec<(&'static str, String)>,
+    resources: Vec<Resource>,
     gates: Vec<Gate>,
     basis: Basis,
 }
@@ -68,6 +70,22 @@ enum Ground {
     Nothing,
 }
 
+/// Something that a stage has so much of.
+#[derive(Debug)]
+struct Resource {
+    name: &'static str,
+    href: String,
+    period: String,
+    used: String,
+    capacity: String,
+    share: String,
+    bar: String,
+    until: String,
+}
+
+/// Over so many months it is looked how it grows.
+const GROWTH_MONTHS: u32 = 3;
+
 const MET: StatusWord = StatusWord { class: "reached", icon: "✓", word: "Met" };
 const NOT_MET: StatusWord = StatusWord { class: "open", icon: "○", word: "Not yet" };
 
@@ -80,19 +98,83 @@ pub(super) async fn show(
     let view = View::parse("/dashboards/stages".to_owned(), &parameters, Utc::now())?;
     let ask = async {
         let standing = standing(&api.read_pool, caller.tenant(), view.last_day()).await?;
-        Ok((standing, gates(&api.read_pool, asked(&view, caller.tenant())).await?))
+        let gates = gates(&api.read_pool, asked(&view, caller.tenant())).await?;
+        let query = newest(&view, Grain::Month, GROWTH_MONTHS + 1, Segments::Of("resource".to_owned()));
+        let used = series(&api.read_pool, caller.tenant(), kpi("stage_capacity"), &query).await?;
+        Ok((standing, gates, used.map(|used| used.figures).unwrap_or_default()))
     };
-    let ((standing, report), freshness) = read(&api, None, ask).await?;
+    let ((standing, report, used), freshness) = read(&api, None, ask).await?;
     let locale = Locale::of(&headers);
     let writing = Writing { locale, currency: &report.currency };
     page(&StagesPage {
         lead: lead(&standing, &view),
         stages: standing.stages.iter().map(|stage| StageMeter::of(stage, &standing, locale)).collect(),
         growth: growth(&standing, locale),
+        resources: ["users", "interactions", "storage", "cost"]
+            .into_iter()
+            .filter_map(|name| Resource::of(name, &used, &view, writing))
+            .collect(),
         gates: report.data.iter().map(|gate| Gate::of(gate, &view, writing)).collect(),
         basis: Basis::of(&report),
         frame: frame(&view, &caller, freshness, "Stages and gates").without_rhythms(),
     })
+}
+
+impl Resource {
+    fn of(name: &str, figures: &[Shown], view: &View, writing: Writing<'_>) -> Option<Self> {
+        let segment = format!("resource:{name}");
+        let whole: Vec<&Shown> = figures.iter().filter(|shown| shown.figure.segment == segment && !shown.is_partial).collect();
+        let newest = whole.last()?;
+        let (used, capacity) = (newest.figure.numerator?, newest.figure.denominator?);
+        let before = Grain::Month.before(newest.figure.period, GROWTH_MONTHS);
+        let past = whole.iter().find(|shown| shown.figure.period == before).and_then(|shown| shown.figure.numerator);
+        let told = |amount: Decimal| match name {
+            "storage" => bytes(amount, writing),
+            "cost" => writing.value(Unit::Money, amount),
+            _ => writing.value(Unit::Count, amount),
+        };
+        let share = newest.figure.value?.to_f64()?;
+        Some(Self {
+            name: match name {
+                "users" => "Users a month",
+                "interactions" => "Interactions a month",
+                "storage" => "Storage",
+                _ => "Infrastructure cost a month",
+            },
+            href: segment_link(view, "stage_capacity", &segment),
+            period: period(Grain::Month, newest.figure.period),
+            used: told(used),
+            capacity: told(capacity),
+            share: writing.value(Unit::Ratio, newest.figure.value?),
+            bar: meter(share, if share > 1.0 { "over" } else { "" }),
+            until: until_full(used.to_f64()?, capacity.to_f64()?, past.and_then(|past| past.to_f64())),
+        })
+    }
+}
+
+/// When what is used reaches what there is, if it grows as it did.
+fn until_full(used: f64, capacity: f64, past: Option<f64>) -> String {
+    if used >= capacity {
+        return "used up".to_owned();
+    }
+    let Some(past) = past.filter(|past| *past > 0.0) else { return "too short a history to tell".to_owned() };
+    let growth = (used / past).powf(1.0 / f64::from(GROWTH_MONTHS));
+    if growth <= 1.0 {
+        return "never, as it does not grow".to_owned();
+    }
+    match ((capacity / used).ln() / growth.ln()).ceil() {
+        1.0 => "within a month".to_owned(),
+        months if months > 120.0 => "in more than ten years".to_owned(),
+        months => format!("in some {months} months"),
+    }
+}
+
+fn bytes(amount: Decimal, writing: Writing<'_>) -> String {
+    let (unit, size) = match amount {
+        amount if amount >= Decimal::from(1_000_000_000_000_i64) => ("TB", 1_000_000_000_000_i64),
+        _ => ("GB", 1_000_000_000),
+    };
+    format!("{}\u{202f}{unit}", writing.locale.number(amount / Decimal::from(size), 1))
 }
 
 /// Where the company is by the plan, and where it would have to be.
@@ -194,6 +276,15 @@ impl Ground {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_used_runs_out_when_its_growth_says_so() {
+        assert_eq!(until_full(100.0, 1_000.0, Some(100.0 / 8.0)), "in some 4 months");
+        assert_eq!(until_full(900.0, 1_000.0, Some(100.0)), "within a month");
+        assert_eq!(until_full(1_000.0, 1_000.0, None), "used up");
+        assert_eq!(until_full(10.0, 1_000.0, Some(10.0)), "never, as it does not grow");
+        assert_eq!(until_full(10.0, 1_000.0, None), "too short a history to tell");
+    }
 
     #[test]
     fn a_gate_is_named_by_what_it_stands_between() {
