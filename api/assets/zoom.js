@@ -97,7 +97,7 @@
       height: 300,
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
       scales: { x: { min: range[0], max: range[1] }, y: { range: (_, least, most) => uPlot.rangeNum(Math.min(least ?? 0, 0), Math.max(most ?? 1, 0), 0.08, true) } },
-      axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => format.format(tick)) }],
+      axes: [{ ...axis, grid: { show: false }, values: names }, { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => format.format(tick)) }],
       series: [
         { label: "Period from", value: (_, time) => (time == null ? "–" : dayOf(time - HALF)) },
         bar("Value", color("--accent")),
@@ -107,6 +107,13 @@
       ],
       hooks: { drawAxes: [(drawn) => band(drawn, color("--good"))], setScale: [(_, scale) => scale === "x" && moved()] },
     }, data, box.querySelector(".canvas"));
+  }
+
+  // Days by their day and month, longer stretches by month and year; UTC, as everything here.
+  function names(_, times, axis, space, step) {
+    const options = step >= 27 * DAY ? { month: "short", year: "2-digit" } : { day: "numeric", month: "short" };
+    const name = new Intl.DateTimeFormat(document.documentElement.lang, { ...options, timeZone: "UTC" });
+    return times.map((time) => name.format(time * 1000));
   }
 
   let remembers;

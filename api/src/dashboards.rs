@@ -4,6 +4,7 @@
 mod card;
 mod chart;
 mod exhibits;
+//EXPLAIN mod
 mod format;
 mod kpi;
 mod overview;
@@ -53,6 +54,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/dashboards/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboards/sign-out", post(session::sign_out))
         .route("/dashboards/kpis/{id}", get(kpi::kpi))
+        //EXPLAIN route
         .route("/dashboards/reviews/{rhythm}", get(packs::pack))
         .route("/dashboards/north-star", get(north_star))
         .merge(reports::router());

@@ -52,7 +52,7 @@ pub(super) fn sparkline(points: &[Point]) -> String {
 }
 
 /// A target many times as large as any value would press the line flat: then the words alone tell it.
-fn without_far_targets(points: &[Point]) -> Vec<Point> {
+pub(super) fn without_far_targets(points: &[Point]) -> Vec<Point> {
     let most = points.iter().filter_map(|point| point.value).fold(0.0, |most: f64, value| most.max(value.abs()));
     let near = |target: &f64| target.abs() <= 3.0 * most;
     let is_near = |point: &Point| point.target.as_ref().is_none_or(near);

@@ -94,6 +94,8 @@ struct Row {
     status: StatusWord,
     is_partial: bool,
     restated: Option<String>,
+    /// Where it comes from.
+    explain: String,
 }
 
 /// What a KPI is split by, with the newest figure of each segment.
@@ -331,7 +333,15 @@ pub(super) async fn kpi(
         },
         function: (function, view.to(&format!("/dashboards/{slug}"))),
         chart,
-        rows: found.figures.iter().rev().map(|shown| Row::of(kpi, grain, shown, compared(shown), setting)).collect(),
+        rows: found
+            .figures
+            .iter()
+            .rev()
+            .map(|shown| Row {
+                explain: explain_link(&view, kpi, (grain, shown), definition),
+                ..Row::of(kpi, grain, shown, compared(shown), setting)
+            })
+            .collect(),
         numerator: kpi.numerator,
         denominator: kpi.denominator,
         n: kpi.n,
@@ -353,6 +363,16 @@ pub(super) async fn kpi(
         segment: segment.map(|segment| words(segment.split_once(':').map_or(segment.as_str(), |(_, name)| name))),
         frame: frame(&view, &caller, freshness, kpi.name),
     })
+}
+
+/// The page that says where a figure comes from.
+fn explain_link(view: &View, kpi: &Kpi, (grain, shown): (Grain, &Shown), definition: Option<u16>) -> String {
+    let mut pairs = vec![("of", grain.name(shown.figure.period))];
+    if shown.figure.segment != "all" {
+        pairs.push(("segment", shown.figure.segment.clone()));
+    }
+    pairs.extend(definition.map(|version| ("definition", version.to_string())));
+    view.of_page(&format!("/dashboards/kpis/{}/explain", kpi.id), pairs)
 }
 
 /// A segment's series is told like one over all.
@@ -388,6 +408,7 @@ impl Row {
             status: shown.status.into(),
             is_partial: shown.is_partial,
             restated: shown.restated_from.map(|before| locale.value(kpi.unit, currency, before)),
+            explain: String::new(),
         }
     }
 }

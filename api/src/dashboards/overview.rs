@@ -16,9 +16,10 @@ use projections::stages::{Expected, Limit, StageStanding, Standing, standing};
 use rust_decimal::prelude::ToPrimitive;
 
 use super::card::{Card, Setting};
-use super::chart::{Point, bars, meter};
+use super::chart::{Point, meter};
 use super::exhibits::{Exhibit, exhibits};
 use super::format::{Locale, period};
+use super::reports::Chart;
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
 use super::{FUNCTIONS, Frame, PERIODS, frame, name_of, past};
@@ -58,7 +59,7 @@ struct Hero {
     period: String,
     is_partial: bool,
     last: Option<String>,
-    chart: String,
+    chart: Chart,
 }
 
 /// The cards of one function.
@@ -235,7 +236,7 @@ impl Hero {
             now: of(month).map_or_else(|| locale.count(0), told),
             period: period(Grain::Month, month),
             is_partial: of(month).is_none_or(|period| period.partial),
-            chart: bars("Active capsule interactions by month", &points, |value| {
+            chart: Chart::half("Active capsule interactions by month", &points, |value| {
                 locale.number(rust_decimal::Decimal::try_from(value).unwrap_or_default(), 0)
             }),
             last: of(before).map(|last| format!("{} in {}", told(last), period(Grain::Month, before))),

@@ -16,11 +16,10 @@ use projections::reports::risks::{RisksQuery, risks};
 use serde::Deserialize;
 
 use super::card::{Card, Setting, StatusWord, points, words};
-use super::chart::{MEDIUM, bars_in};
 use super::format::{Locale, period};
 use super::past::{self, Wanted};
-use super::reports::in_force;
 use super::reports::risks::Risk;
+use super::reports::{Chart, in_force};
 use super::session::Viewer;
 use super::view::{Choice, View, ViewParameters};
 use super::{FUNCTIONS, Frame, frame, name_of};
@@ -137,7 +136,7 @@ struct PackPage {
     before: String,
     after: Option<String>,
     north_star: Card,
-    chart: String,
+    chart: Chart,
     counts: Counts,
     missed: Vec<Card>,
     restated: Vec<Card>,
@@ -298,9 +297,9 @@ fn address(rhythm: Rhythm) -> String {
     format!("{PATH}{}", rhythm.as_str())
 }
 
-fn chart(Beside { kpi, grain, series }: &Beside, setting: Setting<'_>) -> String {
+fn chart(Beside { kpi, grain, series }: &Beside, setting: Setting<'_>) -> Chart {
     let figures: Vec<&Shown> = series.figures.iter().collect();
-    bars_in(MEDIUM, kpi.name, &points(kpi, *grain, &figures, setting), |value| {
+    Chart::half(kpi.name, &points(kpi, *grain, &figures, setting), |value| {
         setting.locale.number(rust_decimal::Decimal::try_from(value).unwrap_or_default(), 0)
     })
 }

@@ -25,7 +25,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::card::StatusWord;
-use super::chart::{MEDIUM, Point, SMALL, Size, WIDE, bars_in, shares};
+use super::chart::{MEDIUM, Point, SMALL, Size, WIDE, bars_in, shares, without_far_targets};
 use super::format::Locale;
 use super::view::View;
 use crate::state::Shared;
@@ -103,9 +103,9 @@ impl Basis {
 
 /// The same chart for wide pages and for narrow ones, of which one is seen.
 #[derive(Debug)]
-struct Chart {
-    wide: String,
-    narrow: String,
+pub(super) struct Chart {
+    pub(super) wide: String,
+    pub(super) narrow: String,
 }
 
 impl Chart {
@@ -114,12 +114,19 @@ impl Chart {
         Self { wide: of(WIDE), narrow: of(SMALL) }
     }
 
+    /// For half of a wide page; a target far beyond all values is left to the words.
+    pub(super) fn half(title: &str, points: &[Point], write: impl Fn(f64) -> String) -> Self {
+        let points = without_far_targets(points);
+        let of = |size: Size| bars_in(size, title, &points, &write);
+        Self { wide: of(MEDIUM), narrow: of(SMALL) }
+    }
+
     fn shares(title: &str, points: &[Point], write: impl Fn(f64) -> String) -> Self {
         let of = |size: Size| shares(size, title, points, &write);
         Self { wide: of(MEDIUM), narrow: of(SMALL) }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.wide.is_empty()
     }
 }

@@ -108,6 +108,11 @@ impl View {
         self.with(&self.path, self.grain, None)
     }
 
+    /// Another page that is asked something of its own.
+    pub(super) fn of_page(&self, path: &str, own: Vec<(&'static str, String)>) -> String {
+        Self { path: path.to_owned(), own, ..self.clone() }.to(path)
+    }
+
     /// This page, without a part of what it alone is asked.
     pub(super) fn without(&self, names: &[&str]) -> Self {
         let own = self.own.iter().filter(|(name, _)| !names.contains(name)).cloned().collect();
