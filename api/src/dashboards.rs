@@ -4,7 +4,7 @@
 mod card;
 mod chart;
 mod exhibits;
-//EXPLAIN mod
+mod explain;
 mod format;
 mod kpi;
 mod overview;
@@ -54,7 +54,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/dashboards/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboards/sign-out", post(session::sign_out))
         .route("/dashboards/kpis/{id}", get(kpi::kpi))
-        //EXPLAIN route
+        .route("/dashboards/kpis/{id}/explain", get(explain::explain))
         .route("/dashboards/reviews/{rhythm}", get(packs::pack))
         .route("/dashboards/north-star", get(north_star))
         .merge(reports::router());
