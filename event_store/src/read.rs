@@ -112,7 +112,7 @@ pub(crate) async fn ping(pool: &PgPool) -> Result<(), Error> {
     Ok(())
 }
 
-fn recorded(row: &PgRow) -> Result<RecordedEvent, Error> {
+pub(crate) fn recorded(row: &PgRow) -> Result<RecordedEvent, Error> {
     let partition: i32 = row.try_get("partition")?;
     let position: i64 = row.try_get("position")?;
     let broken = |what: &str| Error::Broken(format!("{what} of event {partition}-{position}"));

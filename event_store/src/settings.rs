@@ -23,6 +23,8 @@ pub struct Settings {
     pub cached_pseudonyms_max: usize,
     /// How many runs of freshly committed events a slow subscriber may be behind.
     pub committed_runs_max: usize,
+    /// How many events of each partition one page of a search looks at. More than one append holds, as those are of one moment.
+    pub search_looks_max: u64,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             cached_capsules_max: 100_000,
             cached_pseudonyms_max: 500_000,
             committed_runs_max: 1_024,
+            search_looks_max: 16_384,
         }
     }
 }

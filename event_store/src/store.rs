@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::idempotency::InFlight;
 use crate::lane::{CommitResult, Lane, LaneHandle};
 use crate::read::{self, EventPage, EventQuery};
+use crate::search::{self, SearchPage, SearchQuery};
 use crate::settings::Settings;
 use crate::streams::{self, Capsules, LoadedStream};
 use crate::vault::Vault;
@@ -204,6 +205,12 @@ impl Store {
     /// A page of the tenant's events, by partition and position.
     pub async fn events(&self, tenant: &TenantId, query: EventQuery) -> Result<EventPage, Error> {
         read::events(&self.inner.pool, tenant, query).await
+    }
+
+    /// A page of the tenant's events that match, the newest first.
+    pub async fn search(&self, tenant: &TenantId, query: &SearchQuery) -> Result<SearchPage, Error> {
+        let looks_max = self.inner.settings.search_looks_max;
+        search::search(&self.inner.pool, tenant, query, (self.partitions(), looks_max)).await
     }
 
     /// Whether the database answers within a second.

@@ -71,6 +71,12 @@ impl Vault {
         Ok(())
     }
 
+    /// What a user is known by; none: nothing was ever recorded of them.
+    pub async fn find(&self, tenant: &TenantId, user: &UserId) -> Result<Option<Pseudonym>, Error> {
+        let subject = subject(&*self.key(tenant).await?, user);
+        Ok(self.known(tenant, &[&subject]).await?.remove(&subject))
+    }
+
     async fn enter(&self, tenant: &TenantId, subjects: &[Subject]) -> Result<FxHashMap<Subject, Pseudonym>, Error> {
         let mut attempt = 1;
         loop {

@@ -6,6 +6,7 @@ mod idempotency;
 mod keys;
 mod lease;
 mod repository;
+mod search;
 mod support;
 mod vault;
 mod workload;
