@@ -4,6 +4,7 @@ pub(crate) mod changes;
 mod currencies;
 pub mod definitions;
 pub mod evaluate;
+pub mod explain;
 pub(crate) mod formula;
 mod notes;
 pub mod plans;

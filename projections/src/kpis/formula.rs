@@ -5,6 +5,12 @@
 //! `currency` (the plan's; money in another is left out), `definition` (its parameters) and `plan` (the `month` of the
 //! company, the `stage` of the plan in force, its `gate_items` and `service_levels`). The query gives `segment`, `numerator`,
 //! `denominator`, `n`, `value` and `parts`; no row, or no value, where there is no data.
+//!
+//! The same text explains the figure. Its last query before `-- The figure` is `parts`: a row for each deal, deployment, user, …
+//! of a segment, with the `numerator` and `denominator` that it adds, and what else the figure needs. What stands in
+//! `/*: … */` is there only when explaining: `events` (ids with blanks between), a `note` that says why the part counts as it
+//! does, a `value` whose median the figure is, and `amounts`, what it adds to the figure's `parts` by their names. After
+//! `-- Left out` come the facts that do not count: `part`, `reason`, `events` and, where it is of one only, the `segment`.
 
 use domain::kpis::Kpi;
 
@@ -17,11 +23,19 @@ const SHARED: &[(&str, &str)] = &[
     ("{deployments}", include_str!("formulas/shared/deployments.sql")),
     ("{employments}", include_str!("formulas/shared/employments.sql")),
     ("{is_active}", include_str!("formulas/shared/is_active.sql")),
+    ("{event}", "(partition || '-' || position)"),
+    ("{events}", "string_agg(partition || '-' || position, ' ')"),
     ("{recurring_revenue}", include_str!("formulas/shared/recurring_revenue.sql")),
     ("{slo}", include_str!("formulas/shared/slo.sql")),
+    ("{left_out_deployments}", include_str!("formulas/left_out/deployments.sql")),
+    ("{left_out_interactions}", include_str!("formulas/left_out/interactions.sql")),
+    ("{left_out_measured_interactions}", include_str!("formulas/left_out/measured_interactions.sql")),
+    ("{left_out_spend}", include_str!("formulas/left_out/spend.sql")),
+    ("{left_out_subscriptions}", include_str!("formulas/left_out/subscriptions.sql")),
     ("{terms_of_any_currency}", include_str!("formulas/shared/terms_of_any_currency.sql")),
     ("{terms}", include_str!("formulas/shared/terms.sql")),
     ("{trailing_months}", include_str!("formulas/shared/trailing_months.sql")),
+    ("{unit_economics_inputs}", include_str!("formulas/shared/unit_economics_inputs.sql")),
     ("{unit_economics}", include_str!("formulas/shared/unit_economics.sql")),
 ];
 
@@ -98,6 +112,43 @@ pub(crate) fn over_periods(kpi: &Kpi, schema: &str) -> String {
 
 /// The formula of a KPI over the views of one schema.
 pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {
+    let text = text(kpi, schema);
+    let (text, _) = text.split_once(LEFT_OUT).unwrap_or((&text, ""));
+    // What only explains may share what only explains.
+    let (mut formula, mut depth) = (String::with_capacity(text.len()), 0);
+    for (opened, text) in text.split(EXPLAINING).enumerate() {
+        depth += usize::from(opened > 0);
+        for (closed, text) in text.split(EXPLAINED).enumerate() {
+            depth -= usize::from(closed > 0);
+            if depth == 0 {
+                formula.push_str(text);
+            }
+        }
+    }
+    formula
+}
+
+/// The parts of a KPI's figures over one period of `periods`, and what they leave out, in one shape.
+pub(crate) fn parts(kpi: &Kpi, schema: &str) -> String {
+    let text = text(kpi, schema).replace(EXPLAINING, "").replace(EXPLAINED, "");
+    let (parts, rest) = text.split_once(FIGURE).expect("a test holds that every formula has its parts");
+    let left_out = rest.split_once(LEFT_OUT).map_or("SELECT NULL AS part WHERE false", |(_, left_out)| left_out);
+    let told = include_str!("told.sql").replace("{parts}", parts).replace("{left_out}", left_out);
+    if SET_WISE.contains(&kpi.id) {
+        told
+    } else {
+        format!("SELECT of_period.* FROM periods AS p CROSS JOIN LATERAL (\n{told}\n) AS of_period")
+    }
+}
+
+/// Marks in the text of a formula: see above.
+const FIGURE: &str = "\n-- The figure\n";
+const LEFT_OUT: &str = "\n-- Left out\n";
+const EXPLAINING: &str = "/*: ";
+const EXPLAINED: &str = " */";
+
+/// All of a formula's text, with what it shares.
+fn text(kpi: &Kpi, schema: &str) -> String {
     let text = match OF_MEASURES.iter().find(|(id, _)| *id == kpi.id) {
         Some((id, measure)) => include_str!("formulas/slo_interactions.sql").replace("{id}", id).replace("{measure}", measure),
         None => {
@@ -106,8 +157,7 @@ pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {
         }
     };
     // A shared part may need another, and that one more.
-    let with_shared =
-        (0..4).fold((*text).to_owned(), |text, _| SHARED.iter().fold(text, |text, (name, shared)| text.replace(name, shared)));
+    let with_shared = (0..5).fold(text, |text, _| SHARED.iter().fold(text, |text, (name, shared)| text.replace(name, shared)));
     with_shared.replace("{read}", schema)
 }
 
@@ -122,6 +172,17 @@ mod tests {
         let formulas: BTreeSet<&str> = FORMULAS.iter().chain(OF_MEASURES).map(|(id, _)| *id).collect();
         let kpis: BTreeSet<&str> = domain::kpis::register().map(|kpi| kpi.id).collect();
         assert_eq!(formulas, kpis);
+    }
+
+    #[test]
+    fn every_formula_marks_its_parts_once_and_ends_what_only_explains() {
+        for kpi in domain::kpis::register() {
+            let text = text(kpi, "read");
+            assert_eq!(text.matches(FIGURE).count(), 1, "{}", kpi.id);
+            assert!(text.matches(LEFT_OUT).count() <= 1, "{}", kpi.id);
+            assert_eq!(text.matches(EXPLAINING).count(), text.matches(EXPLAINED).count(), "{}", kpi.id);
+            assert!(!text.contains("/* ") && !formula(kpi, "read").contains("/*"), "{}", kpi.id);
+        }
     }
 
     #[test]

@@ -42,20 +42,20 @@ struct File {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    it: String,
-    facts: String,
+pub(crate) struct Case {
+    pub(crate) it: String,
+    pub(crate) facts: String,
     /// `2026-03`, `2026-W10`, `2026-Q1` or `2026-03-31`.
-    ask: String,
+    pub(crate) ask: String,
     /// The present; default: long after.
-    now: Option<DateTime<Utc>>,
+    pub(crate) now: Option<DateTime<Utc>>,
     /// Only what was recorded before it is known.
-    known: Option<DateTime<Utc>>,
+    pub(crate) known: Option<DateTime<Utc>>,
     /// Of two things said of one moment the one said last holds, as it puts the other right.
     #[serde(default)]
     order_matters: bool,
     #[serde(default)]
-    definition: Option<toml::Value>,
+    pub(crate) definition: Option<toml::Value>,
     #[serde(default)]
     figures: BTreeMap<String, Expected>,
     #[serde(default)]
@@ -83,7 +83,7 @@ pub(crate) struct Fact {
     data: Value,
 }
 
-fn files() -> Vec<(&'static Kpi, Vec<Case>)> {
+pub(crate) fn files() -> Vec<(&'static Kpi, Vec<Case>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/kpis");
     let read = |kpi: &'static Kpi| {
         let path = folder.join(format!("{}.toml", kpi.id));
@@ -95,7 +95,7 @@ fn files() -> Vec<(&'static Kpi, Vec<Case>)> {
     kpis::register().map(read).collect()
 }
 
-fn facts(case: &Case) -> Vec<Fact> {
+pub(crate) fn facts(case: &Case) -> Vec<Fact> {
     let lines = case.facts.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(|line| fact(line).unwrap_or_else(|| panic!("{}: {line}", case.it))).collect()
 }
@@ -176,7 +176,7 @@ fn pseudonym(tenant: &str, user: &str) -> Pseudonym {
 const SHUFFLES: u64 = 3;
 
 /// In their own order, as they are.
-fn record(recorder: &mut Recorder, tenant_name: &str, case: &Case) {
+pub(crate) fn record(recorder: &mut Recorder, tenant_name: &str, case: &Case) {
     for fact in facts(case) {
         recorder.take(tenant_name, &fact).unwrap_or_else(|error| panic!("{}: {error}: {fact:?}", case.it));
     }
@@ -271,7 +271,7 @@ async fn ask(pool: &PgPool, tenant_name: &str, kpi: &'static Kpi, case: &Case) -
     found.into_iter().filter(|figure| figure.period == start).collect()
 }
 
-fn period(text: &str) -> (Grain, NaiveDate) {
+pub(crate) fn period(text: &str) -> (Grain, NaiveDate) {
     let start = ["2024", "2025", "2026", "2027"]
         .iter()
         .flat_map(|year| Grain::ALL.map(|grain| (grain, format!("{year}-01-01").parse::<NaiveDate>().unwrap())))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_debug_implementations)]
 
 mod database;
+mod explain;
 mod figures;
 mod generate;
 mod generations;

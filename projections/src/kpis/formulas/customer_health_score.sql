@@ -1,31 +1,35 @@
 WITH accounts AS (
-    SELECT DISTINCT account_id FROM ({terms}) AS terms
+    SELECT account_id /*: , string_agg(events, ' ') AS events */ FROM ({terms}) AS terms
     WHERE NOT is_trial AND monthly > 0 AND begins < p.at AND ends >= p.at
+    GROUP BY account_id
 ),
 members AS (
-    SELECT DISTINCT account_id, user_id FROM {read}.sign_up_facts
+    SELECT account_id, user_id /*: , {events} AS events */ FROM {read}.sign_up_facts
     WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at AND account_id IS NOT NULL
+    GROUP BY account_id, user_id
 ),
 usage AS (
     SELECT account_id,
         count(*) FILTER (WHERE active.occurred_at >= p.at - interval '672 hours')::numeric AS recent,
         count(*) FILTER (WHERE active.occurred_at < p.at - interval '672 hours')::numeric AS earlier
+        /*: , string_agg(concat_ws(' ', members.events, active.events), ' ') AS events */
     FROM members
     JOIN ({active_interactions} AND occurred_at >= p.at - interval '1344 hours' AND occurred_at < p.at) AS active USING (user_id)
     GROUP BY account_id
 ),
 tickets AS (
-    SELECT account_id, count(*) FILTER (WHERE event_type = 'TicketOpened') AS open
+    SELECT account_id, count(*) FILTER (WHERE event_type = 'TicketOpened') AS open /*: , string_agg(events, ' ') AS events */
     FROM (
-        SELECT DISTINCT ON (ticket_id) ticket_id, account_id, event_type FROM {read}.ticket_facts
+        SELECT DISTINCT ON (ticket_id) ticket_id, account_id, event_type /*: , {event} AS events */ FROM {read}.ticket_facts
         WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at
         ORDER BY ticket_id, occurred_at DESC, sequence DESC
     ) AS latest
     GROUP BY account_id
 ),
 answers AS (
-    SELECT DISTINCT ON (account_id) account_id, score FROM (
+    SELECT DISTINCT ON (account_id) account_id, score /*: , events */ FROM (
         SELECT coalesce(answered.account_id, sent.account_id) AS account_id, answered.score, answered.occurred_at, answered.survey_id
+            /*: , concat_ws(' ', answered.partition || '-' || answered.position, sent.partition || '-' || sent.position) AS events */
         FROM {read}.survey_facts AS answered
         LEFT JOIN {read}.survey_facts AS sent
             ON sent.tenant = p.tenant AND sent.survey_id = answered.survey_id AND sent.event_type = 'SurveySent' AND sent.recorded_at < p.known
@@ -36,9 +40,9 @@ answers AS (
     ORDER BY account_id, occurred_at DESC, survey_id DESC
 ),
 payments AS (
-    SELECT account_id, bool_or(event_type = 'PaymentFailed') AS is_owing
+    SELECT account_id, bool_or(event_type = 'PaymentFailed') AS is_owing /*: , string_agg(events, ' ') AS events */
     FROM (
-        SELECT DISTINCT ON (payment_id) payment_id, account_id, event_type FROM {read}.payment_facts
+        SELECT DISTINCT ON (payment_id) payment_id, account_id, event_type /*: , {event} AS events */ FROM {read}.payment_facts
         WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at
         ORDER BY payment_id, occurred_at DESC, sequence DESC
     ) AS latest
@@ -46,6 +50,7 @@ payments AS (
 ),
 components AS (
     SELECT account_id, component.name, component.score
+        /*: , concat_ws(' ', accounts.events, usage.events, tickets.events, answers.events, payments.events) AS events */
     FROM accounts
     LEFT JOIN usage USING (account_id)
     LEFT JOIN tickets USING (account_id)
@@ -68,6 +73,7 @@ scored AS (
     -- What is not known counts neither way: the other weights take its place.
     SELECT account_id, sum(weight::numeric * score) / sum(weight::numeric) AS score,
         jsonb_object_agg(name, round(score, 2)) AS components
+        /*: , min(events) AS events */
     FROM components
     JOIN jsonb_each_text(p.definition -> 'weights') AS weights (name, weight) USING (name)
     WHERE score IS NOT NULL
@@ -80,13 +86,34 @@ banded AS (
         ELSE 'neutral'
     END AS band
     FROM scored
+),
+-- Of a band every account is a part, in it or not: the band's share is of all.
+parts AS (
+    SELECT
+        segment,
+        'account:' || account_id AS part,
+        CASE WHEN NOT starts_with(segment, 'band:') THEN score WHEN is_in THEN 1 ELSE 0 END AS numerator,
+        1 AS denominator,
+        CASE WHEN is_in THEN score END AS value,
+        band,
+        components
+        /*: , band AS note, events */
+    FROM banded
+    CROSS JOIN LATERAL (
+        SELECT 'all', true
+        UNION ALL
+        SELECT 'account:' || account_id, true
+        UNION ALL
+        SELECT 'band:' || bands.band, bands.band = banded.band FROM (SELECT DISTINCT band FROM banded) AS bands
+    ) AS split (segment, is_in)
 )
+-- The figure
 SELECT
     segment,
-    CASE WHEN starts_with(segment, 'band:') THEN count(*) ELSE sum(score) END AS numerator,
-    CASE WHEN starts_with(segment, 'band:') THEN (SELECT count(*) FROM banded) ELSE count(*) END AS denominator,
-    count(*) AS n,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY score::float8)::numeric AS value,
+    sum(numerator) AS numerator,
+    sum(denominator) AS denominator,
+    count(value) AS n,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY value::float8)::numeric AS value,
     CASE
         WHEN starts_with(segment, 'account:') THEN jsonb_build_object('band', min(band), 'components', (array_agg(components))[1])
         WHEN segment = 'all' THEN jsonb_build_object(
@@ -94,7 +121,15 @@ SELECT
             'neutral', count(*) FILTER (WHERE band = 'neutral'),
             'healthy', count(*) FILTER (WHERE band = 'healthy')
         )
-        ELSE jsonb_build_object('share', round(count(*)::numeric / (SELECT count(*) FROM banded), 6))
+        ELSE jsonb_build_object('share', round(count(value)::numeric / count(*), 6))
     END AS parts
-FROM banded CROSS JOIN LATERAL (VALUES ('all'), ('band:' || band), ('account:' || account_id)) AS split (segment)
+FROM parts
 GROUP BY segment
+-- Left out
+SELECT segment, part, reason, events FROM ({left_out_subscriptions}) AS left_out WHERE segment = 'all'
+UNION ALL
+SELECT 'all', part, reason, events
+FROM (
+    {left_out_interactions}
+    AND user_id IN (SELECT user_id FROM members) AND occurred_at >= p.at - interval '1344 hours' AND occurred_at < p.at
+) AS left_out

@@ -1,6 +1,6 @@
 WITH enabled AS (
-    SELECT account_id, feature FROM (
-        SELECT DISTINCT ON (account_id, feature) account_id, feature, event_type
+    SELECT account_id, feature /*: , event */ FROM (
+        SELECT DISTINCT ON (account_id, feature) account_id, feature, event_type /*: , {event} AS event */
         FROM {read}.account_facts
         WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at
         ORDER BY account_id, feature, occurred_at DESC, sequence DESC
@@ -8,25 +8,35 @@ WITH enabled AS (
     WHERE event_type = 'FeatureEnabled'
 ),
 eligible AS (
-    SELECT DISTINCT user_id, feature
+    SELECT user_id, enabled.feature /*: , string_agg(concat_ws(' ', enabled.event, {event}), ' ') AS events */
     FROM enabled
     JOIN {read}.sign_up_facts AS sign_ups
         ON sign_ups.tenant = p.tenant AND sign_ups.account_id = enabled.account_id
        AND sign_ups.recorded_at < p.known AND sign_ups.occurred_at < p.at
+    GROUP BY user_id, enabled.feature
 ),
 used AS (
-    SELECT DISTINCT user_id, feature FROM ({active_interactions}) AS active
+    SELECT user_id, feature /*: , string_agg(events, ' ') AS events */ FROM ({active_interactions}) AS active
     WHERE occurred_at >= p.at - interval '672 hours' AND occurred_at < p.at AND user_id IS NOT NULL AND feature IS NOT NULL
+    GROUP BY user_id, feature
 ),
-counted AS (
-    SELECT 'feature:' || feature AS segment, count(used.user_id) AS used, count(*) AS eligible
+parts AS (
+    SELECT segment, 'user:' || user_id AS part, bool_or(used.user_id IS NOT NULL)::integer AS numerator, 1 AS denominator
+        /*: , CASE WHEN bool_or(used.user_id IS NOT NULL) THEN 'used it' ELSE 'did not use it' END AS note,
+        string_agg(concat_ws(' ', eligible.events, used.events), ' ') AS events */
     FROM eligible LEFT JOIN used USING (user_id, feature)
-    GROUP BY feature
-    UNION ALL
-    SELECT 'all', count(DISTINCT used.user_id), count(DISTINCT eligible.user_id)
-    FROM eligible LEFT JOIN used USING (user_id, feature)
-    HAVING count(*) > 0
+    CROSS JOIN LATERAL (VALUES ('all'), ('feature:' || feature)) AS split (segment)
+    GROUP BY segment, user_id
 )
-SELECT segment, used AS numerator, eligible AS denominator, eligible AS n, used::numeric / nullif(eligible, 0) AS value,
+-- The figure
+SELECT
+    segment,
+    sum(numerator) AS numerator,
+    sum(denominator) AS denominator,
+    count(*) AS n,
+    sum(numerator)::numeric / nullif(sum(denominator), 0) AS value,
     '{}'::jsonb AS parts
-FROM counted
+FROM parts
+GROUP BY segment
+-- Left out
+{left_out_interactions} AND occurred_at >= p.at - interval '672 hours' AND occurred_at < p.at AND feature IS NOT NULL

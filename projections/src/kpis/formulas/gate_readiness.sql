@@ -11,7 +11,7 @@ latest AS (
     ORDER BY gate_item_id, occurred_at DESC, sequence DESC
 ),
 figures AS (
-    SELECT kpi, times * sum(monthly) AS value
+    SELECT kpi, times * sum(monthly) AS value /*: , string_agg(events, ' ') AS events */
     FROM ({terms}) AS terms CROSS JOIN (VALUES ('mrr', 1), ('arr', 12)) AS told (kpi, times)
     WHERE pays AND begins < p.at AND ends >= p.at
     GROUP BY kpi, times
@@ -31,6 +31,7 @@ judged AS (
             'event', CASE WHEN event_type = 'GateItemMet' THEN partition || '-' || position END,
             'relied_on', CASE WHEN event_type = 'GateItemMet' THEN relied_on END
         )) AS item
+        /*: , CASE WHEN at_least IS NOT NULL THEN figures.events WHEN event_type = 'GateItemMet' THEN {event} END AS events */
     FROM items LEFT JOIN latest USING (id) LEFT JOIN figures USING (kpi)
 ),
 next AS (
@@ -38,22 +39,28 @@ next AS (
         WHEN 1 THEN 'foundation_to_systematization'
         ELSE 'systematization_to_optimization'
     END AS transition
+),
+parts AS (
+    SELECT segment, 'gate_item:' || id AS part, is_met::integer AS numerator, 1 AS denominator, judged.transition, id, is_met, item
+        /*: , CASE WHEN is_met THEN 'met: ' ELSE 'not met: ' END || title AS note, events */
+    FROM judged CROSS JOIN next
+    CROSS JOIN LATERAL (
+        VALUES ('transition:' || judged.transition), (CASE WHEN judged.transition = next.transition THEN 'all' END)
+    ) AS split (segment)
+    WHERE segment IS NOT NULL
+      -- No data before a plan was adopted or anything said of an item.
+      AND (
+          EXISTS (SELECT FROM latest)
+          OR EXISTS (SELECT FROM {read}.plan_facts WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at)
+      )
 )
+-- The figure
 SELECT
     segment,
-    count(*) FILTER (WHERE is_met) AS numerator,
-    count(*) AS denominator,
+    sum(numerator) AS numerator,
+    sum(denominator) AS denominator,
     count(*) AS n,
-    count(*) FILTER (WHERE is_met)::numeric / count(*) AS value,
-    jsonb_build_object('transition', min(judged.transition), 'items', jsonb_agg(item || jsonb_build_object('is_met', is_met) ORDER BY id)) AS parts
-FROM judged CROSS JOIN next
-CROSS JOIN LATERAL (
-    VALUES ('transition:' || judged.transition), (CASE WHEN judged.transition = next.transition THEN 'all' END)
-) AS split (segment)
-WHERE segment IS NOT NULL
-  -- No data before a plan was adopted or anything said of an item.
-  AND (
-      EXISTS (SELECT FROM latest)
-      OR EXISTS (SELECT FROM {read}.plan_facts WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at)
-  )
+    sum(numerator)::numeric / sum(denominator) AS value,
+    jsonb_build_object('transition', min(transition), 'items', jsonb_agg(item || jsonb_build_object('is_met', is_met) ORDER BY id)) AS parts
+FROM parts
 GROUP BY segment

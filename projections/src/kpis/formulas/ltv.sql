@@ -1,3 +1,8 @@
+WITH {unit_economics_inputs},
+parts AS (
+    SELECT * /*: , to_jsonb(inputs) - ARRAY['segment', 'part', 'events', 'spend', 'new_accounts'] AS amounts */ FROM inputs
+)
+-- The figure
 SELECT
     'all' AS segment,
     profit AS numerator,
@@ -9,3 +14,11 @@ SELECT
     ) AS parts
 FROM ({unit_economics}) AS unit_economics
 WHERE opening_revenue > 0 OR revenue > 0
+-- Left out
+SELECT segment, part, reason, events FROM ({left_out_subscriptions}) AS left_out WHERE segment = 'all' AND reason <> 'ended'
+UNION ALL
+SELECT 'all', part, reason, events
+FROM (
+    {left_out_spend}
+    AND (is_cogs OR is_acquisition) AND occurred_at >= (SELECT min(opens) FROM months) AND occurred_at < p.at
+) AS left_out

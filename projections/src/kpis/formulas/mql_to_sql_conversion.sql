@@ -1,5 +1,8 @@
-WITH cohort AS (
-    SELECT captured.channel, sql.occurred_at - mql.occurred_at AS took
+WITH parts AS (
+    SELECT segment, 'lead:' || mql.lead_id AS part, took, coalesce(took <= interval '90 days', false)::integer AS numerator, 1 AS denominator
+        /*: , CASE WHEN took IS NULL THEN 'not qualified for sales yet' WHEN took > interval '90 days' THEN 'later than 90 days' END AS note,
+        concat_ws(' ', mql.partition || '-' || mql.position, captured.partition || '-' || captured.position,
+            sql.partition || '-' || sql.position) AS events */
     FROM {read}.lead_facts AS mql
     JOIN {read}.lead_facts AS captured
         ON captured.tenant = p.tenant AND captured.lead_id = mql.lead_id AND captured.recorded_at < p.known
@@ -7,29 +10,28 @@ WITH cohort AS (
     LEFT JOIN {read}.lead_facts AS sql
         ON sql.tenant = p.tenant AND sql.lead_id = mql.lead_id AND sql.recorded_at < p.known AND sql.occurred_at < p.now
         AND sql.event_type = 'LeadQualified' AND sql.qualification = 'sql'
+    CROSS JOIN LATERAL (SELECT sql.occurred_at - mql.occurred_at AS took) AS waited
+    CROSS JOIN LATERAL (VALUES ('all'), ('channel:' || captured.channel)) AS split (segment)
     WHERE mql.tenant = p.tenant AND mql.recorded_at < p.known AND mql.occurred_at >= p.starts AND mql.occurred_at < p.at
       AND mql.event_type = 'LeadQualified' AND mql.qualification = 'mql'
-),
-counted AS (
-    SELECT
-        segment,
-        count(*) AS mqls,
-        count(*) FILTER (WHERE took <= interval '30 days') AS within_30,
-        count(*) FILTER (WHERE took <= interval '60 days') AS within_60,
-        count(*) FILTER (WHERE took <= interval '90 days') AS within_90
-    FROM cohort CROSS JOIN LATERAL (VALUES ('all'), ('channel:' || channel)) AS split (segment)
-    GROUP BY segment
 )
+-- The figure
 SELECT
     segment,
-    within_90 AS numerator,
-    mqls AS denominator,
-    mqls AS n,
-    within_90::numeric / nullif(mqls, 0) AS value,
+    sum(numerator) AS numerator,
+    sum(denominator) AS denominator,
+    count(*) AS n,
+    sum(numerator)::numeric / nullif(sum(denominator), 0) AS value,
     jsonb_build_object(
-        'within_30', round(within_30::numeric / nullif(mqls, 0), 6),
-        'within_60', round(within_60::numeric / nullif(mqls, 0), 6),
-        'within_90', round(within_90::numeric / nullif(mqls, 0), 6),
+        'within_30', round(count(*) FILTER (WHERE took <= interval '30 days')::numeric / nullif(count(*), 0), 6),
+        'within_60', round(count(*) FILTER (WHERE took <= interval '60 days')::numeric / nullif(count(*), 0), 6),
+        'within_90', round(sum(numerator)::numeric / nullif(count(*), 0), 6),
         'complete', p.now - p.ends >= interval '90 days'
     ) AS parts
-FROM counted
+FROM parts
+GROUP BY segment
+-- Left out
+SELECT 'lead:' || lead_id AS part, 'disqualified' AS reason, {event} AS events
+FROM {read}.lead_facts
+WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at >= p.starts AND occurred_at < p.at
+  AND event_type = 'LeadDisqualified'

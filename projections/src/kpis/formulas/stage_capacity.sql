@@ -32,6 +32,41 @@ held_against AS (
     END AS capacity
     FROM used, stage
 )
+/*: ,
+-- Counted above all at once, here one by one.
+uses AS (
+    SELECT 'users' AS resource, 'user:' || user_id AS part, 1::numeric AS used, string_agg(events, ' ') AS events
+    FROM month, LATERAL ({active_interactions} AND occurred_at >= month.starts AND occurred_at < p.at) AS active
+    WHERE user_id IS NOT NULL
+    GROUP BY user_id
+    UNION ALL
+    SELECT 'interactions', 'interaction:' || interaction_id, 1, events
+    FROM month, LATERAL ({active_interactions} AND occurred_at >= month.starts AND occurred_at < p.at) AS active
+    UNION ALL
+    (
+        SELECT 'storage', 'storage:' || storage_id, bytes::numeric, {event} FROM {read}.storage_facts
+        WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at
+        ORDER BY occurred_at DESC, storage_id DESC LIMIT 1
+    )
+    UNION ALL
+    SELECT 'cost', 'spend:' || spend_id, amount, {event}
+    FROM {read}.spend_facts, month
+    WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at >= month.starts AND occurred_at < p.at
+      AND category = 'infrastructure' AND amount_currency = p.currency
+),
+parts AS (
+    SELECT segment, part, used AS numerator, capacity AS denominator, events
+    FROM (
+        SELECT resource, part, used, NULL::numeric AS capacity, events FROM uses
+        UNION ALL
+        SELECT resource, 'plan:' || resource, NULL, capacity, NULL FROM held_against
+    ) AS both_sides
+    CROSS JOIN LATERAL (VALUES ('resource:' || resource), (CASE WHEN resource = (
+        SELECT resource FROM held_against WHERE capacity > 0 ORDER BY used / capacity DESC, resource LIMIT 1
+    ) THEN 'all' END)) AS split (segment)
+    WHERE segment IS NOT NULL
+) */
+-- The figure
 SELECT 'resource:' || resource AS segment, used AS numerator, capacity AS denominator, n, used / nullif(capacity, 0) AS value,
     '{}'::jsonb AS parts
 FROM held_against
@@ -44,3 +79,12 @@ UNION ALL
     ORDER BY used / capacity DESC, resource
     LIMIT 1
 )
+-- Left out
+SELECT 'resource:interactions' AS segment, part, reason, left_out.events
+FROM month, LATERAL ({left_out_interactions} AND occurred_at >= month.starts AND occurred_at < p.at) AS left_out
+UNION ALL
+SELECT 'resource:cost', part, reason, left_out.events
+FROM month, LATERAL (
+    {left_out_spend}
+    AND category = 'infrastructure' AND occurred_at >= month.starts AND occurred_at < p.at
+) AS left_out

@@ -1,16 +1,25 @@
-WITH closed AS (
-    SELECT team, is_won, annual_value FROM ({deals}) AS deals WHERE closed_at >= p.starts AND closed_at < p.ends
+WITH parts AS (
+    SELECT segment, 'deal:' || deal_id AS part, is_won::integer AS numerator, 1 AS denominator, is_won, annual_value
+        /*: , CASE WHEN is_won THEN 'won' ELSE 'lost' END AS note, events,
+        jsonb_build_object('won_value', CASE WHEN is_won THEN annual_value END, 'closed_value', annual_value) AS amounts */
+    FROM ({deals}) AS deals CROSS JOIN LATERAL (VALUES ('all'), ('team:' || team)) AS split (segment)
+    WHERE closed_at >= p.starts AND closed_at < p.ends
 )
+-- The figure
 SELECT
     segment,
-    count(*) FILTER (WHERE is_won) AS numerator,
-    count(*) AS denominator,
+    sum(numerator) AS numerator,
+    sum(denominator) AS denominator,
     count(*) AS n,
-    count(*) FILTER (WHERE is_won)::numeric / nullif(count(*), 0) AS value,
+    sum(numerator)::numeric / nullif(sum(denominator), 0) AS value,
     jsonb_build_object(
         'won_value', coalesce(sum(annual_value) FILTER (WHERE is_won), 0),
         'closed_value', coalesce(sum(annual_value), 0),
         'by_value', round(coalesce(sum(annual_value) FILTER (WHERE is_won), 0) / nullif(sum(annual_value), 0), 6)
     ) AS parts
-FROM closed CROSS JOIN LATERAL (VALUES ('all'), ('team:' || team)) AS split (segment)
+FROM parts
 GROUP BY segment
+-- Left out
+SELECT segment, 'deal:' || deal_id AS part, 'still open' AS reason, events
+FROM ({deals}) AS deals CROSS JOIN LATERAL (VALUES ('all'), ('team:' || team)) AS split (segment)
+WHERE closed_at IS NULL

@@ -2,6 +2,7 @@
 SELECT
     deal_id, opened_at, lead_id, team, expected_close, is_qualified, closed_at, is_won,
     CASE WHEN currency = p.currency THEN annual_value END AS annual_value
+    /*: , currency, events */
 FROM (
 SELECT
     deal_id,
@@ -18,6 +19,7 @@ SELECT
         FILTER (WHERE event_type = 'DealQualified'))[1], false) AS is_qualified,
     min(occurred_at) FILTER (WHERE event_type IN ('DealWon', 'DealLost')) AS closed_at,
     bool_or(event_type = 'DealWon') AS is_won
+    /*: , {events} AS events */
 FROM {read}.deal_facts
 WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at
 GROUP BY deal_id

@@ -5,6 +5,7 @@ SELECT
     (array_agg(function ORDER BY occurred_at DESC, sequence DESC) FILTER (WHERE event_type <> 'Departed'))[1] AS function,
     (array_agg(level ORDER BY occurred_at DESC, sequence DESC) FILTER (WHERE event_type <> 'Departed'))[1] AS level,
     (array_agg(fte_percent ORDER BY occurred_at DESC, sequence DESC) FILTER (WHERE event_type <> 'Departed'))[1] AS fte_percent
+    /*: , {events} AS events */
 FROM {read}.employment_facts
 WHERE tenant = p.tenant AND recorded_at < p.known AND occurred_at < p.at
 GROUP BY employment_id
