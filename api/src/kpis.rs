@@ -1,5 +1,6 @@
-//! `GET /v1/kpis` and `/v1/kpis/{id}`: the register, and a figure's series.
+//! `GET /v1/kpis`, `/v1/kpis/{id}` and `/v1/kpis/{id}/explain`: the register, a figure's series, and what a figure comes from.
 
+pub(crate) mod explain;
 mod parameters;
 
 use axum::Json;
@@ -32,7 +33,7 @@ use crate::state::{Api, Shared};
 use crate::table::{Form, Rows, Table};
 
 pub(crate) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).merge(explain::router())
 }
 
 /// A KPI as the register has it.
@@ -313,7 +314,7 @@ async fn show(
     Parameters(parameters): Parameters<KpiParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let kpi = find(&id).ok_or_else(|| Problem::new(&NOT_FOUND, format!("there is no KPI {id:?}; /v1/kpis lists them")))?;
+    let kpi = known(&id)?;
     let form = Form::named_or_asked_for(parameters.format.as_deref(), &headers)?;
     let now = Utc::now();
     let asked = Asked::parse(kpi, &parameters, form, now)?;
@@ -349,6 +350,10 @@ async fn show(
         freshness,
     })
     .into_response())
+}
+
+fn known(id: &str) -> Result<&'static Kpi, Problem> {
+    find(id).ok_or_else(|| Problem::new(&NOT_FOUND, format!("there is no KPI {id:?}; /v1/kpis lists them")))
 }
 
 fn unknown_definition(asked: Option<u16>) -> Problem {

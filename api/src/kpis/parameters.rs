@@ -81,7 +81,7 @@ impl Asked {
     }
 }
 
-fn grain(kpi: &Kpi, given: Option<&str>) -> Result<Grain, Problem> {
+pub(super) fn grain(kpi: &Kpi, given: Option<&str>) -> Result<Grain, Problem> {
     let Some(text) = given else { return Ok(kpi.grains[0]) };
     Grain::parse(text).filter(|grain| kpi.grains.contains(grain)).ok_or_else(|| {
         let known: Vec<_> = kpi.grains.iter().map(|grain| grain.as_str()).collect();
@@ -89,7 +89,7 @@ fn grain(kpi: &Kpi, given: Option<&str>) -> Result<Grain, Problem> {
     })
 }
 
-fn segments(kpi: &Kpi, given: Option<&str>) -> Result<Segments, Problem> {
+pub(super) fn segments(kpi: &Kpi, given: Option<&str>) -> Result<Segments, Problem> {
     let dimension = |text: &str| kpi.dimensions.contains(&text);
     match given {
         None | Some("all") => Ok(Segments::Total),
