@@ -7,6 +7,7 @@ mod exhibits;
 mod explain;
 mod format;
 mod kpi;
+mod ledger;
 mod overview;
 mod packs;
 pub(crate) mod past;
@@ -55,6 +56,8 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/dashboards/sign-out", post(session::sign_out))
         .route("/dashboards/kpis/{id}", get(kpi::kpi))
         .route("/dashboards/kpis/{id}/explain", get(explain::explain))
+        .route(ledger::PATH, get(ledger::ledger))
+        .route("/dashboards/ledger/events/{id}", get(ledger::event))
         .route("/dashboards/reviews/{rhythm}", get(packs::pack))
         .route("/dashboards/north-star", get(north_star))
         .merge(reports::router());
@@ -97,6 +100,8 @@ struct Frame {
     /// The state of the page, for the form that changes the day.
     period: &'static str,
     as_of: Option<NaiveDate>,
+    /// It can be shown as of a past day.
+    has_as_of: bool,
     own: Vec<(&'static str, String)>,
     at_present: String,
     today: NaiveDate,
@@ -125,14 +130,19 @@ fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) 
         Link { name: "Reviews", href: packs::link(view.grain, view.as_of), is_here: view.path.starts_with(packs::PATH) };
     let functions = FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}")));
     let link = |(name, path): (&'static str, String)| Link { name, href: view.to(&path), is_here: path == view.path };
+    let ledger = Link { name: "Ledger", href: ledger::PATH.to_owned(), is_here: view.path.starts_with(ledger::PATH) };
     Frame {
         title: title.to_owned(),
-        pages: [("The company", company.map(link).chain([reviews]).collect()), ("By function", functions.map(link).collect())],
+        pages: [
+            ("The company", company.map(link).chain([reviews, ledger]).collect()),
+            ("By function", functions.map(link).collect()),
+        ],
         own: view.own.clone(),
         path: view.path.clone(),
         rhythms: view.rhythms(),
         period: view.grain.as_str(),
         as_of: view.as_of,
+        has_as_of: true,
         at_present: view.at_present(),
         today: view.today(),
         tenant: caller.tenant().to_string(),
@@ -144,6 +154,11 @@ fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) 
 impl Frame {
     fn without_rhythms(self) -> Self {
         Self { rhythms: Vec::new(), ..self }
+    }
+
+    /// Of a page that always shows the present.
+    fn without_as_of(self) -> Self {
+        Self { has_as_of: false, ..self }
     }
 }
 

@@ -37,24 +37,24 @@ struct Readiness {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct CheckAnswer {
-    name: String,
-    ok: bool,
+pub(crate) struct CheckAnswer {
+    pub(crate) name: String,
+    pub(crate) ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 /// One partition: the ledger's head against the read models' mark.
 #[derive(Debug, Serialize, ToSchema)]
-struct PartitionAnswer {
-    partition: usize,
-    head: u64,
-    mark: u64,
-    lag_events: u64,
+pub(crate) struct PartitionAnswer {
+    pub(crate) partition: usize,
+    pub(crate) head: u64,
+    pub(crate) mark: u64,
+    pub(crate) lag_events: u64,
     /// `live`, `behind`, `stalled` (behind and not moving) or `fault` (an event that cannot be applied)
-    state: &'static str,
+    pub(crate) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 /// Is the process alive?
@@ -71,7 +71,14 @@ async fn healthz() -> Json<Health> {
     responses((status = 200, description = "Ready", body = Readiness), (status = 503, description = "Not ready; it says why", body = Readiness)),
 )]
 async fn readyz(State(api): State<Shared>) -> Response {
-    let mut checks = vec![postgres(&api).await, read_models(&api.progression.seen())];
+    let (is_ready, checks, partitions) = readiness(&api).await;
+    let (code, status) = if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    (code, [(header::CACHE_CONTROL, "no-store")], Json(Readiness { status, checks, partitions })).into_response()
+}
+
+/// Whether it is ready, and what that rests on.
+pub(crate) async fn readiness(api: &Api) -> (bool, Vec<CheckAnswer>, Vec<PartitionAnswer>) {
+    let mut checks = vec![postgres(api).await, read_models(&api.progression.seen())];
     for (name, check) in &api.checks {
         let done = tokio::time::timeout(CHECK_TIME_MAX, check()).await;
         let done = done.unwrap_or_else(|_| Err(format!("no answer within {} s", CHECK_TIME_MAX.as_secs())));
@@ -84,9 +91,7 @@ async fn readyz(State(api): State<Shared>) -> Response {
         let detail = format!("the projector stands still in partitions {}", numbers.join(", "));
         checks.push(CheckAnswer::of("projector", Err(detail)));
     }
-    let is_ready = checks.iter().all(|check| check.ok);
-    let (code, status) = if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    (code, [(header::CACHE_CONTROL, "no-store")], Json(Readiness { status, checks, partitions })).into_response()
+    (checks.iter().all(|check| check.ok), checks, partitions)
 }
 
 async fn postgres(api: &Api) -> CheckAnswer {
@@ -112,6 +117,14 @@ fn partitions(seen: &Seen, stalled_after: Duration) -> Vec<PartitionAnswer> {
 impl CheckAnswer {
     fn of(name: &str, done: Result<(), String>) -> Self {
         Self { name: name.to_owned(), ok: done.is_ok(), detail: done.err() }
+    }
+
+    /// As people write it.
+    pub(crate) fn in_words(&self) -> String {
+        match self.name.as_str() {
+            "postgres" => "PostgreSQL".to_owned(),
+            name => name.replace('_', " "),
+        }
     }
 }
 

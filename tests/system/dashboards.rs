@@ -65,11 +65,15 @@ async fn with_demo() -> (Program, Client, Directory) {
 
 async fn sign_in(browser: &Browser, client: &Client, next: &str) {
     browser.go(&format!("{}{next}", client.api)).await;
+    sign_in_as(browser, client, "analyst", next).await;
+}
+
+async fn sign_in_as(browser: &Browser, client: &Client, role: &str, next: &str) {
     eventually("the page asks for a key", Duration::from_secs(20), async || {
         browser.address().await.contains("/dashboards/sign-in").then_some(())
     })
     .await;
-    browser.write("#key", client.key("analyst")).await;
+    browser.write("#key", client.key(role)).await;
     browser.click("#sign-in button").await;
     eventually("the page that was asked for", Duration::from_secs(20), async || {
         browser.address().await.ends_with(next).then_some(())
@@ -93,6 +97,8 @@ async fn the_pages_show_the_demos_figures_to_everybody() {
     a_past_day_is_made_once(&browser, &client).await;
     goes_by_keyboard(&browser, &client).await;
     follows_without_reload(&browser, &client).await;
+    a_figure_leads_to_its_events(&browser, &client).await;
+    the_ledger_is_searched_by_auditors(&browser, &client).await;
     assert_eq!(browser.said().await, Vec::<String>::new(), "nothing on the console");
 
     reads_without_scripts(&client).await;
@@ -278,6 +284,86 @@ async fn follows_without_reload(browser: &Browser, client: &Client) {
     let took = sent.elapsed();
     assert_eq!(browser.run("return window.notReloaded").await, json!(true), "the page was not reloaded");
     eprintln!("new interactions were on the page after {took:.1?}");
+}
+
+/// From a figure on a KPI's page to the parts that add up to it, and to an event's id.
+async fn a_figure_leads_to_its_events(browser: &Browser, client: &Client) {
+    is_for_everybody(browser, client, "/dashboards/kpis/win_rate/explain?of=2026-09").await;
+    browser.go(&format!("{}/dashboards/kpis/win_rate?from=2026-09-01&to=2026-09-30", client.api)).await;
+    browser.click("tbody a[aria-label^=Explain]").await;
+    eventually("the parts of it", Duration::from_secs(20), async || {
+        browser.address().await.ends_with("/dashboards/kpis/win_rate/explain?of=2026-09").then_some(())
+    })
+    .await;
+    let shown = browser
+        .run(
+            "return [document.querySelector('.big-name data').value, document.querySelectorAll('.explained')[0].rows.length - 1,
+                 [...document.querySelectorAll('.status.reached')].filter(one => one.innerText.includes('Same')).length,
+                 document.querySelector('.events a').innerText]",
+        )
+        .await;
+    let asked = client.get("/v1/kpis/win_rate/explain?period=2026-09&limit=50").await;
+    let parts = asked["data"].as_array().expect("parts").len();
+    assert_eq!(shown[0].as_str().expect("a value").parse::<f64>().ok(), asked["figure"]["value"].as_f64(), "{shown}");
+    assert_eq!((shown[1].as_u64(), shown[2].as_u64() >= Some(2)), (Some(parts as u64), true), "{shown}");
+    assert_eq!(shown[3], asked["data"][0]["events"][0], "{shown}");
+}
+
+async fn the_ledger_is_searched_by_auditors(browser: &Browser, client: &Client) {
+    let text =
+        async || browser.run("return document.getElementById('main').innerText").await.as_str().unwrap_or_default().to_owned();
+    browser.go(&format!("{}/dashboards/ledger", client.api)).await;
+    assert!(text().await.contains("may read figures, and not events"), "an analyst reads no events");
+    browser.go(&format!("{}/dashboards/sign-in?next=/dashboards/ledger", client.api)).await;
+    sign_in_as(browser, client, "auditor", "/dashboards/ledger").await;
+
+    client.open_capsule("searched").await;
+    let line = json!({"id": "searched-1", "capsule_id": "searched", "kind": "interaction", "user_id": "somebody-searched"});
+    client.post_interactions(&[line]).await;
+    let rows = async |search: &str| {
+        browser.go(&format!("{}/dashboards/ledger?{search}", client.api)).await;
+        let rows = browser
+            .run("return [...document.querySelectorAll('#main section:first-of-type tbody tr')].map(row => row.cells[1].innerText)")
+            .await;
+        rows.as_array().expect("rows").iter().map(|row| row.as_str().expect("a type").to_owned()).collect::<Vec<_>>()
+    };
+    let all = ["InteractionRecorded", "CapsulePublished", "CapsuleCreated"];
+    assert_eq!(rows("capsule=searched").await, all, "the newest first");
+    assert_eq!(rows("subject=somebody-searched").await, all[..1]);
+    assert_eq!(rows("capsule=searched&type=CapsulePublished").await, all[1..2]);
+    assert_eq!(rows("collection=capsules&id=searched").await, all[1..]);
+    assert_eq!(rows("capsule=searched&to=2020-01-01").await, [""; 0]);
+    assert!(
+        rows("subject=nobody-at-all").await.is_empty() && text().await.contains("Nothing was ever recorded of this person")
+    );
+
+    rows("subject=somebody-searched").await;
+    let id = browser.run("return document.querySelector('tbody th a').innerText").await;
+    let page = format!("/dashboards/ledger/events/{}", id.as_str().expect("an id"));
+    eventually("the event is projected", Duration::from_secs(20), async || {
+        browser.go(&format!("{}{page}", client.api)).await;
+        let text = text().await;
+        (text.contains("\"capsule_id\": \"searched\"")
+            && text.contains("In the read models")
+            && text.contains("Feature adoption rate"))
+        .then_some(())
+    })
+    .await;
+    is_for_everybody(browser, client, "/dashboards/ledger").await;
+    is_for_everybody(browser, client, &page).await;
+
+    browser.go(&format!("{}/dashboards/ledger", client.api)).await;
+    let heads = browser
+        .run("return [...document.querySelectorAll('[data-part=health] tbody tr')].map(row => Number(row.cells[1].innerText.replace(/[^0-9]/g, '')))")
+        .await;
+    let now = client.get("/readyz").await;
+    let heads = heads.as_array().expect("heads");
+    assert_eq!(heads.len(), now["partitions"].as_array().expect("partitions").len());
+    // The demo goes on living meanwhile.
+    for (head, partition) in heads.iter().zip(now["partitions"].as_array().expect("partitions")) {
+        let (shown, now) = (head.as_u64().expect("a count"), partition["head"].as_u64().expect("a count"));
+        assert!(shown > 0 && shown <= now && now <= shown + 1_000, "{shown} on the page, {now} a moment later");
+    }
 }
 
 /// The same pages in a browser that runs no scripts.

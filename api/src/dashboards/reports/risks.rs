@@ -209,7 +209,7 @@ impl Risk {
             assessed: day(risk.assessed_at),
             closed: risk.closed_at.map(day),
             mitigations: risk.mitigations.iter().map(|taken| (taken.mitigation.clone(), day(taken.occurred_at))).collect(),
-            last_event: (risk.last_event.clone(), format!("/v1/events/{}", risk.last_event)),
+            last_event: (risk.last_event.clone(), format!("/dashboards/ledger/events/{}", risk.last_event)),
         }
     }
 }

@@ -238,7 +238,7 @@ fn transition(name: &str) -> String {
 
 impl Item {
     fn of(item: &GateItem, view: &View, writing: Writing<'_>) -> Self {
-        let address = |id: &String| (id.clone(), format!("/v1/events/{id}"));
+        let address = |id: &String| (id.clone(), format!("/dashboards/ledger/events/{id}"));
         Self {
             title: item.title.clone(),
             state: if item.is_met { MET } else { NOT_MET },
