@@ -51,7 +51,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use metrics::install as install_metrics;
 pub use server::serve;
 pub use settings::Settings;
-pub use state::{Api, Check};
+pub use state::{Api, AskRelay, Check, Relayed};
 
 use state::Shared;
 

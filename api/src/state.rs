@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use domain::{Partition, Position};
 use event_store::keys::Keys;
 use event_store::{PgPool, Store};
 use futures::future::BoxFuture;
@@ -20,6 +21,19 @@ use crate::stream::Newest;
 /// Something else that must be well for `/readyz` to say so. The error is shown to operators.
 pub type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
+/// How far the relay of this process has published one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relayed {
+    pub partition: Partition,
+    /// Kafka has confirmed every position below this one; none while that is being found out.
+    pub published: Option<Position>,
+    /// Why nothing is being published, if so.
+    pub error: Option<String>,
+}
+
+/// Asks the relay of this process.
+pub type AskRelay = Arc<dyn Fn() -> Vec<Relayed> + Send + Sync>;
+
 /// The API of one ledger, before it is served.
 pub struct Api {
     pub(crate) store: Store,
@@ -31,6 +45,8 @@ pub struct Api {
     pub(crate) progression: Progression,
     pub(crate) newest: Newest,
     pub(crate) past: Past,
+    /// None: the relay runs in another process.
+    pub(crate) relay: Option<AskRelay>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) requests: Semaphore,
     /// A permit is a KiB.
@@ -55,6 +71,7 @@ impl Api {
             streams: Arc::new(Semaphore::new(settings.streams_max)),
             stopping: CancellationToken::new(),
             checks: Vec::new(),
+            relay: None,
             store,
             keys,
             read_pool,
@@ -66,6 +83,13 @@ impl Api {
     #[must_use]
     pub fn with_check(mut self, name: &'static str, check: Check) -> Self {
         self.checks.push((name, check));
+        self
+    }
+
+    /// Where the relay runs in this process: how far it has published, for people to look at.
+    #[must_use]
+    pub fn with_relay(mut self, relay: AskRelay) -> Self {
+        self.relay = Some(relay);
         self
     }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
 use devstack::{Devstack, Options};
 use domain::TenantId;
+use event_log::relay::{LeadStatus, RelayStatus};
 use event_store::keys::{Authentication, Keys, Role};
 use event_store::{PgPool, Store};
 use indicatif::HumanCount;
@@ -188,6 +190,12 @@ async fn api_keys(pool: &PgPool, tenant: &TenantId, data_dir: &Path) -> anyhow::
     Ok(all)
 }
 
+fn relayed_by(status: &RelayStatus) -> Vec<api::Relayed> {
+    let lead =
+        |lead: &LeadStatus| api::Relayed { partition: lead.partition, published: lead.published, error: lead.error.clone() };
+    status.leads.iter().map(lead).collect()
+}
+
 /// The three roles, each a task of this process.
 struct Roles {
     /// The API stops first: it answers what it accepted while the others still work.
@@ -201,9 +209,11 @@ impl Roles {
         let (serve, rest) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         let fresh = store.committed();
+        let relay = roles::relay::settings(ledger);
+        let relayed = relay.status();
         tasks.spawn({
             let (ledger, store, cancel) = (ledger.clone(), store.clone(), rest.clone());
-            async move { roles::relay::start(&ledger, store, Some(fresh), cancel).await }
+            async move { roles::relay::start(&ledger, relay, store, Some(fresh), cancel).await }
         });
         // Reads that wait for a write, and live updates, hear of each commit at once.
         let (progress, seen) = watch::channel(projections::Progress::new());
@@ -212,7 +222,9 @@ impl Roles {
             let settings = projections::Settings { progress: Some(progress), ..projections::Settings::default() };
             async move { roles::project::start(&ledger, pool, settings, cancel).await }
         });
-        let api = api::Api::new(store.clone(), Keys::new(pool.clone()), pool, api::Settings::default()).with_progress(seen);
+        let api = api::Api::new(store.clone(), Keys::new(pool.clone()), pool, api::Settings::default())
+            .with_progress(seen)
+            .with_relay(Arc::new(move || relayed_by(&relayed.borrow())));
         tasks.spawn({
             let cancel = serve.clone();
             async move { api::serve(listener, api, cancel).await.context("the API stopped") }

@@ -135,7 +135,7 @@ impl Card {
 }
 
 /// The figure that stands for the KPI: of what is counted over a period the last whole one, else the newest.
-fn headline<'a>(kpi: &Kpi, figures: &[&'a Shown]) -> Option<&'a Shown> {
+pub(super) fn headline<'a>(kpi: &Kpi, figures: &[&'a Shown]) -> Option<&'a Shown> {
     let is_counted_up = matches!(kpi.window, Window::Period | Window::Cohort);
     let whole = figures.iter().rev().find(|shown| !is_counted_up || !shown.is_partial);
     whole.or(figures.last()).copied()

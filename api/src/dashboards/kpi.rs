@@ -14,7 +14,7 @@ use projections::kpis::shown::Shown;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 
-use super::card::{Card, Change, Setting, StatusWord, change_against, points, words};
+use super::card::{Card, Change, Setting, StatusWord, change_against, headline, points, words};
 use super::chart::bars;
 use super::format::{Locale, period};
 use super::session::Viewer;
@@ -255,7 +255,9 @@ pub(super) async fn kpi(
         let unknown = || Problem::parameter("definition", format!("{} does not exist", definition.unwrap_or_default()));
         let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &query).await?.ok_or_else(unknown)?;
         let mut split = Vec::new();
-        let last = found.figures.last().map_or(query.to, |shown| shown.figure.period);
+        // Of the period that the card is about.
+        let figures: Vec<&Shown> = found.figures.iter().collect();
+        let last = headline(kpi, &figures).map_or(query.to, |shown| shown.figure.period);
         for dimension in kpi.dimensions {
             let segments = Segments::Of((*dimension).to_owned());
             let query = SeriesQuery { from: last, to: last, segments, ..query.clone() };

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use domain::kpis::register;
 use domain::recorded::{event_id, parse_event_id};
-use domain::{AggregateType, Grain, RecordedEvent, UserId};
+use domain::{AggregateType, Grain, Position, RecordedEvent, UserId};
 use event_store::{Before, SearchPage, SearchQuery};
 use serde::Deserialize;
 
@@ -90,6 +90,9 @@ struct EventRow {
 #[derive(Debug)]
 struct Health {
     is_ready: bool,
+    /// The relay is in this process, so that it can be asked.
+    has_relay: bool,
+    relay_error: Option<String>,
     checks: Vec<CheckAnswer>,
     partitions: Vec<PartitionRow>,
 }
@@ -98,6 +101,7 @@ struct Health {
 struct PartitionRow {
     partition: usize,
     head: String,
+    published: String,
     mark: String,
     lag: String,
     class: &'static str,
@@ -406,12 +410,23 @@ impl EventRow {
 impl Health {
     async fn of(api: &Api, locale: Locale) -> Self {
         let (is_ready, checks, partitions) = readiness(api).await;
-        Self { is_ready, checks, partitions: partitions.iter().map(|partition| PartitionRow::of(partition, locale)).collect() }
+        let relayed = api.relay.as_ref().map(|ask| ask()).unwrap_or_default();
+        let of = |answer: &PartitionAnswer| {
+            let relayed = relayed.iter().find(|relayed| usize::from(relayed.partition.0) == answer.partition);
+            PartitionRow::of(answer, relayed.and_then(|relayed| relayed.published), locale)
+        };
+        Self {
+            is_ready,
+            has_relay: api.relay.is_some(),
+            relay_error: relayed.iter().find_map(|relayed| relayed.error.clone()),
+            partitions: partitions.iter().map(of).collect(),
+            checks,
+        }
     }
 }
 
 impl PartitionRow {
-    fn of(answer: &PartitionAnswer, locale: Locale) -> Self {
+    fn of(answer: &PartitionAnswer, published: Option<Position>, locale: Locale) -> Self {
         let count = |count: u64| locale.count(i64::try_from(count).unwrap_or(i64::MAX));
         let (class, icon, word) = match answer.state {
             "live" => ("reached", "✓", "Live"),
@@ -422,6 +437,7 @@ impl PartitionRow {
         Self {
             partition: answer.partition,
             head: count(answer.head),
+            published: published.map_or("–".to_owned(), |published| count(published.0)),
             mark: count(answer.mark),
             lag: count(answer.lag_events),
             class,
@@ -434,7 +450,7 @@ impl PartitionRow {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Partition, Position};
+    use domain::Partition;
 
     use super::*;
 

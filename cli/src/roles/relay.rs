@@ -26,19 +26,23 @@ pub(crate) async fn run(arguments: RelayArguments) -> anyhow::Result<()> {
     let pool = open_database(&arguments.ledger).await?;
     open_topic(&arguments.ledger).await?;
     let store = Store::open(pool, event_store::Settings::default()).await?;
-    start(&arguments.ledger, store, None, cancel).await
+    start(&arguments.ledger, settings(&arguments.ledger), store, None, cancel).await
+}
+
+pub(crate) fn settings(ledger: &LedgerArguments) -> Settings {
+    Settings::new(&ledger.kafka_brokers, &ledger.shape.topic, ledger.shape.partitions)
 }
 
 /// Runs until cancelled. `fresh` is the hand-over from a store that appends in this process.
 pub(crate) async fn start(
     ledger: &LedgerArguments,
+    settings: Settings,
     store: Store,
     fresh: Option<CommittedEvents>,
     cancel: CancellationToken,
 ) -> anyhow::Result<()> {
     let leases = Leases::join(&ledger.database_url, "relay").await.context("cannot join the relays")?;
     let committed = StoreForRelay { store, fresh: fresh.map(Mutex::new), leases: Mutex::new(leases) };
-    let settings = Settings::new(&ledger.kafka_brokers, &ledger.shape.topic, ledger.shape.partitions);
     let status = settings.status();
     let relay = Relay::run(settings, committed, cancel);
     tokio::select! {
