@@ -26,6 +26,7 @@ pub(crate) struct Program {
     api: String,
     key: String,
     http: reqwest::Client,
+    as_sent: reqwest::Client,
 }
 
 impl Drop for Program {
@@ -54,8 +55,13 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
-        let mut program =
-            Self { child, api: String::new(), key: String::new(), http: reqwest::Client::builder().no_proxy().build()? };
+        let mut program = Self {
+            child,
+            api: String::new(),
+            key: String::new(),
+            http: reqwest::Client::builder().no_proxy().build()?,
+            as_sent: reqwest::Client::builder().no_proxy().no_gzip().build()?,
+        };
         let connection = connection(&directory).await?;
         program.api = connection["api"].as_str().context("api")?.to_owned();
         program.key = connection["api_keys"]["admin"].as_str().context("a key")?.to_owned();
@@ -94,7 +100,8 @@ impl Program {
 
     /// How many bytes come over the wire for a page or asset, compressed as for a browser.
     pub(crate) async fn weigh(&self, path: &str) -> anyhow::Result<usize> {
-        let request = self.http.get(format!("{}{path}", self.api)).bearer_auth(&self.key).header("accept-encoding", "gzip");
+        // The other client would say how long it is uncompressed.
+        let request = self.as_sent.get(format!("{}{path}", self.api)).bearer_auth(&self.key).header("accept-encoding", "gzip");
         let answer = request.send().await?;
         anyhow::ensure!(answer.status() == 200, "{path}: {}", answer.status());
         Ok(answer.bytes().await?.len())

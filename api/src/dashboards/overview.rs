@@ -4,8 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::Utc;
-use domain::kpis::{Kpi, KpiFunction, register};
+use chrono::{NaiveDate, Utc};
+use domain::kpis::{Kpi, KpiFunction, find, register};
 use domain::north_star::DEFINITION_1;
 use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
@@ -13,6 +13,7 @@ use projections::kpis::series::{Beside, BoardQuery};
 use projections::north_star;
 use projections::reports::Asked;
 use projections::stages::{Expected, Limit, StageStanding, Standing, standing};
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::card::{Card, Setting};
@@ -55,7 +56,8 @@ struct FunctionPage {
 /// The north star as it is counted this moment.
 #[derive(Debug)]
 struct Hero {
-    now: String,
+    /// None: no data, which is not zero.
+    now: Option<String>,
     period: String,
     is_partial: bool,
     last: Option<String>,
@@ -98,21 +100,18 @@ pub(super) async fn overview(
     let (view, locale) = (View::parse("/dashboards".to_owned(), &parameters, Utc::now())?, Locale::of(&headers));
     let kpis: Vec<&'static Kpi> = register().collect();
     let query = board_query(&view);
-    if let Some(making) = past::prepare(&api, &caller, (&view, "Overview"), past::wanted(&kpis, &query)).await? {
+    let of_months = BoardQuery { grain: Grain::Month, ..query };
+    let north_star = [find("active_capsule_interactions").expect("the register has the north star")];
+    let wanted = past::wanted(&kpis, &query).into_iter().chain(past::wanted(&north_star, &of_months)).collect();
+    if let Some(making) = past::prepare(&api, &caller, (&view, "Overview"), wanted).await? {
         return Ok(making);
     }
     let ask = async {
         let (terms, found) = past::board(&api, caller.tenant(), &kpis, &query).await?;
-        let month = Grain::Month.start(view.last_day());
-        let counted = north_star::SeriesQuery {
-            grain: Grain::Month,
-            from: Some(Grain::Month.before(month, PERIODS - 1)),
-            to: Some(view.last_day()),
-            as_of: view.as_of,
-            definition: &DEFINITION_1,
-            today: view.today(),
+        let counted = match view.as_of {
+            None => counted_now(&api, caller.tenant(), &view).await?,
+            Some(_) => counted_then(&past::board(&api, caller.tenant(), &north_star, &of_months).await?.1),
         };
-        let counted = north_star::series(&api.read_pool, caller.tenant(), &counted).await?;
         Ok((terms, found, standing(&api.read_pool, caller.tenant(), view.last_day()).await?, counted))
     };
     let ((terms, found, standing, counted), freshness) = read(&api, None, ask).await?;
@@ -213,12 +212,45 @@ pub(super) async fn function(
     })
 }
 
+/// The north star in one month.
+#[derive(Debug)]
+struct Counted {
+    start: NaiveDate,
+    active: Decimal,
+    is_partial: bool,
+}
+
+/// To this moment: the figures of KPIs follow a second later.
+async fn counted_now(api: &Api, tenant: &TenantId, view: &View) -> Result<Vec<Counted>, Problem> {
+    let query = north_star::SeriesQuery {
+        grain: Grain::Month,
+        from: Some(Grain::Month.before(Grain::Month.start(view.last_day()), PERIODS - 1)),
+        to: Some(view.last_day()),
+        as_of: None,
+        definition: &DEFINITION_1,
+        today: view.today(),
+    };
+    let periods = north_star::series(&api.read_pool, tenant, &query).await?;
+    let counted =
+        |period: north_star::Period| Counted { start: period.start, active: period.active.into(), is_partial: period.partial };
+    Ok(periods.into_iter().map(counted).collect())
+}
+
+fn counted_then(board: &[Beside]) -> Vec<Counted> {
+    let figures = board.iter().flat_map(|beside| &beside.series.figures);
+    figures
+        .filter_map(|shown| {
+            Some(Counted { start: shown.figure.period, active: shown.figure.value?, is_partial: shown.is_partial })
+        })
+        .collect()
+}
+
 impl Hero {
-    fn of(counted: &[north_star::Period], view: &View, locale: Locale) -> Self {
+    fn of(counted: &[Counted], view: &View, locale: Locale) -> Self {
         let month = Grain::Month.start(view.last_day());
-        let of = |start: chrono::NaiveDate| counted.iter().find(|period| period.start == start);
+        let of = |start: NaiveDate| counted.iter().find(|counted| counted.start == start);
         let before = Grain::Month.before(month, 1);
-        let told = |period: &north_star::Period| locale.number(period.active.into(), 0);
+        let told = |counted: &Counted| locale.number(counted.active, 0);
         let points: Vec<Point> = Grain::Month
             .between(Grain::Month.before(month, PERIODS - 1), month)
             .map(|start| {
@@ -226,18 +258,18 @@ impl Hero {
                 Point {
                     tick: start.format("%b %y").to_string(),
                     told: format!("{}: {}", period(Grain::Month, start), counted.map_or("no data".to_owned(), told)),
-                    value: counted.and_then(|period| rust_decimal::Decimal::from(period.active).to_f64()),
-                    is_partial: counted.is_some_and(|period| period.partial),
+                    value: counted.and_then(|counted| counted.active.to_f64()),
+                    is_partial: counted.is_some_and(|counted| counted.is_partial),
                     ..Point::default()
                 }
             })
             .collect();
         Self {
-            now: of(month).map_or_else(|| locale.count(0), told),
+            now: of(month).map(told),
             period: period(Grain::Month, month),
-            is_partial: of(month).is_none_or(|period| period.partial),
+            is_partial: of(month).is_none_or(|counted| counted.is_partial),
             chart: Chart::half("Active capsule interactions by month", &points, |value| {
-                locale.number(rust_decimal::Decimal::try_from(value).unwrap_or_default(), 0)
+                locale.number(Decimal::try_from(value).unwrap_or_default(), 0)
             }),
             last: of(before).map(|last| format!("{} in {}", told(last), period(Grain::Month, before))),
         }
@@ -245,7 +277,7 @@ impl Hero {
 }
 
 fn growth(locale: Locale, factor: f64) -> String {
-    let percent = rust_decimal::Decimal::try_from((factor - 1.0) * 100.0).unwrap_or_default();
+    let percent = Decimal::try_from((factor - 1.0) * 100.0).unwrap_or_default();
     let sign = if percent.is_sign_negative() { "" } else { "+" };
     format!("{sign}{}\u{202f}% a month over the last three", locale.number(percent, 1))
 }
@@ -255,10 +287,7 @@ impl StageMeter {
         let meter = |limit: &Limit, used: u64| Meter {
             used: locale.number(used.into(), 0),
             of: locale.number(limit.limit.into(), 0),
-            share: format!(
-                "{}\u{202f}%",
-                locale.number(rust_decimal::Decimal::try_from(limit.share * 100.0).unwrap_or_default(), 1)
-            ),
+            share: format!("{}\u{202f}%", locale.number(Decimal::try_from(limit.share * 100.0).unwrap_or_default(), 1)),
             when: full(limit),
             bar: meter(limit.share, if limit.share >= 1.0 { "over" } else { "" }),
         };
