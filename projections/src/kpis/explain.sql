@@ -12,17 +12,18 @@ WITH periods AS (
 told AS MATERIALIZED (
 {told}
 ),
--- Each event once, in the order of the ledger.
-parts AS MATERIALIZED (
+parts AS (
+    SELECT part, amounts, value, note, events FROM told WHERE reason IS NULL AND amounts <> '{}'
+),
+page AS (
     SELECT part, amounts, value, note, ARRAY(
+        -- Each event once, in the order of the ledger.
         SELECT event FROM unnest(string_to_array(events, ' ')) AS event WHERE event <> '' GROUP BY event
         ORDER BY split_part(event, '-', 1)::integer, split_part(event, '-', 2)::bigint
     ) AS events
-    FROM told
-    WHERE reason IS NULL AND segment = $10 AND amounts <> '{}'
-),
-page AS (
-    SELECT * FROM parts WHERE $11::text IS NULL OR part COLLATE "C" > $11 ORDER BY part COLLATE "C" LIMIT $12
+    FROM (
+        SELECT * FROM parts WHERE $11::text IS NULL OR part COLLATE "C" > $11 ORDER BY part COLLATE "C" LIMIT $12
+    ) AS first
 ),
 sums AS (
     SELECT name, round(sum(amount::numeric), 6)::text AS amount
@@ -32,7 +33,7 @@ sums AS (
 left_out AS (
     SELECT reason, part, events, row_number() OVER (PARTITION BY reason ORDER BY part COLLATE "C") AS place
     FROM told
-    WHERE reason IS NOT NULL AND coalesce(segment, $10) = $10
+    WHERE reason IS NOT NULL
 ),
 reasons AS (
     SELECT reason, count(*) AS count, jsonb_agg(
@@ -54,7 +55,9 @@ SELECT
         FROM page
     ) AS parts,
     (SELECT count(*) FROM parts) AS part_count,
-    (SELECT count(DISTINCT event) FROM parts CROSS JOIN unnest(events) AS event) AS event_count,
+    (
+        SELECT count(DISTINCT event) FROM parts CROSS JOIN unnest(string_to_array(events, ' ')) AS event WHERE event <> ''
+    ) AS event_count,
     (SELECT coalesce(jsonb_object_agg(name, amount), '{}') FROM sums) AS sums,
     (
         SELECT coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', count, 'examples', examples) ORDER BY reason), '[]')

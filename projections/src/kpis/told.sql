@@ -1,20 +1,31 @@
 {parts}
+-- What a formula's parts do not have is null: the name is then that of `missing`, as no nearer one is there.
 SELECT
-    told ->> 'segment' AS segment,
-    told ->> 'part' AS part,
-    jsonb_strip_nulls(
-        jsonb_build_object('numerator', told -> 'numerator', 'denominator', told -> 'denominator')
-        || coalesce(nullif(told -> 'amounts', 'null'), '{}')
-    ) AS amounts,
-    (told ->> 'value')::numeric AS value,
-    told ->> 'note' AS note,
-    told ->> 'events' AS events,
-    NULL AS reason
-FROM (SELECT to_jsonb(parts) AS told FROM parts) AS parts
-UNION ALL
-SELECT told ->> 'segment', told ->> 'part', NULL, NULL, NULL, told ->> 'events', told ->> 'reason'
+    segment, part,
+    jsonb_strip_nulls(jsonb_build_object('numerator', numerator, 'denominator', denominator) || coalesce(amounts, '{}')) AS amounts,
+    value, note, events, NULL AS reason
 FROM (
-    SELECT to_jsonb(left_out) AS told FROM (
+    SELECT told.*
+    FROM (
+        SELECT NULL::numeric AS numerator, NULL::numeric AS denominator, NULL::jsonb AS amounts, NULL::numeric AS value,
+            NULL::text AS note, NULL::text AS events
+    ) AS missing
+    CROSS JOIN LATERAL (
+        SELECT segment, part, numerator::numeric AS numerator, denominator::numeric AS denominator, amounts,
+            value::numeric AS value, note, events
+        FROM parts
+    ) AS told
+) AS told
+WHERE segment = $10
+UNION ALL
+SELECT segment, part, NULL, NULL, NULL, events, reason
+FROM (
+    SELECT left_out.*
+    FROM (SELECT NULL::text AS segment, NULL::text AS events, NULL::text AS reason) AS missing
+    CROSS JOIN LATERAL (
+        SELECT segment, part, events, reason FROM (
 {left_out}
+        ) AS left_out
     ) AS left_out
 ) AS left_out
+WHERE reason IS NOT NULL AND coalesce(segment, $10) = $10
