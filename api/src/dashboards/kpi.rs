@@ -45,6 +45,8 @@ struct KpiPage {
     card: Card,
     function: (&'static str, String),
     segment: Option<String>,
+    /// Where the card's figure comes from.
+    explain_card: Option<String>,
     asked: AskedWords,
     comparisons: [Choice; 2],
     /// With what the table compares.
@@ -280,6 +282,7 @@ pub(super) async fn kpi(
     found.figures.retain(|shown| !is_before(shown));
     let notes = plan.contradictions().into_iter().filter(|note| note.kpis.contains(&kpi.id)).map(|note| note.detail).collect();
     let figures: Vec<&Shown> = found.figures.iter().collect();
+    let about = headline(kpi, &figures).filter(|_| kpi.has_total || segment.is_some());
     let mut series = points(kpi, grain, &figures, setting);
     if comparison == Comparison::YearBefore {
         for (point, start) in series.iter_mut().zip(grain.between(from, to)) {
@@ -309,6 +312,7 @@ pub(super) async fn kpi(
         )
     };
     page(&KpiPage {
+        explain_card: about.map(|shown| explain_link(&view, kpi, (grain, shown), definition)),
         card,
         comparisons: Comparison::ALL.map(|of| Choice {
             name: of.name(),

@@ -376,7 +376,7 @@ fn a_figure_that_says_nothing_is_due_shows_every_fact_even_if_it_is_made_while_i
         let mut refresher = Refresher::new(pool.clone(), Pace::AT_ONCE, Lane::All);
         let mut recorder = Recorder::new();
         let (reader, kpi) = (tenant("reader"), kpis::find("open_risks").unwrap());
-        let terms = Terms::load(&mut *pool.acquire().await.unwrap(), "read", &reader).await.unwrap();
+        let terms = Terms::load(&mut pool.acquire().await.unwrap(), "read", &reader).await.unwrap();
         let month = "2026-03-01".parse().unwrap();
         let query = SeriesQuery {
             grain: Grain::Month,
