@@ -39,6 +39,9 @@ const PAGES: &[&str] = &[
     "/dashboards/kpis/win_rate",
     "/dashboards/kpis/active_capsule_interactions?period=day",
     "/dashboards/kpis/customer_health_score",
+    "/dashboards/kpis/win_rate/explain",
+    "/dashboards/north-star",
+    "/dashboards/ledger",
 ];
 
 pub(crate) async fn pages(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
@@ -80,7 +83,28 @@ pub(crate) async fn pages(servers: &Servers, report: &mut Report) -> anyhow::Res
         format!("at most {} KB ({})", heaviest.0 / 1_000, heaviest.1),
         &format!("< {} KB", BYTES_MAX / 1_000),
     );
+    explained(&program, report).await?;
     of_a_past_day(&program, report).await
+}
+
+/// All parts of a figure are read for each page of them: this is the figure of most parts.
+async fn explained(program: &Program, report: &mut Report) -> anyhow::Result<()> {
+    let month = chrono::Utc::now().date_naive() - chrono::Months::new(1);
+    let path = format!("kpis/active_capsule_interactions/explain?period={}", month.format("%Y-%m"));
+    let parts = program.get_json(&format!("/v1/{path}")).await?["totals"]["parts"].clone();
+    let page = format!("/dashboards/{}", path.replace("period=", "of="));
+    let mut times = Vec::with_capacity(READS);
+    for _ in 0..READS {
+        let asked = Instant::now();
+        program.weigh(&page).await?;
+        times.push(asked.elapsed());
+    }
+    report.add(
+        &format!("the page that explains a month's {parts} active interactions"),
+        format!("p50 {:.0} ms, p95 {:.0} ms", percentile(&mut times, 50), percentile(&mut times, 95)),
+        "p95 < 200 ms",
+    );
+    Ok(())
 }
 
 /// A board as of a past day is made once: how long that takes, and what it costs afterwards.

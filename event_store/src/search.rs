@@ -93,6 +93,9 @@ async fn of_stream(pool: &PgPool, tenant: &TenantId, query: &SearchQuery, id: &s
     Ok(SearchPage { events, next, looked_at, looked_back_to: None })
 }
 
+/// Most pages are full after few events, so few are looked at first.
+const LOOKS_FIRST: [u64; 3] = [64, 8, 1];
+
 async fn of_log(
     pool: &PgPool,
     tenant: &TenantId,
@@ -104,8 +107,29 @@ async fn of_log(
         None => (0..partitions).map(Partition).collect(),
     };
     let ranges = ranges(pool, query, &partitions).await?;
+    let mut page = look(pool, tenant, query, &ranges, looks_max / LOOKS_FIRST[0]).await?;
+    for part in &LOOKS_FIRST[1..] {
+        if page.looked_back_to.is_none() {
+            return Ok(page);
+        }
+        page = look(pool, tenant, query, &ranges, looks_max / part).await?;
+    }
+    if page.looked_back_to.is_some() && page.next == query.before {
+        return Err(Error::Broken(format!("more than {looks_max} events of one moment in one partition")));
+    }
+    Ok(page)
+}
+
+/// Looks at so many events of each partition.
+async fn look(
+    pool: &PgPool,
+    tenant: &TenantId,
+    query: &SearchQuery,
+    ranges: &[(Partition, i64, i64)],
+    looks: u64,
+) -> Result<SearchPage, Error> {
     let looked: Vec<(Partition, i64, i64)> =
-        ranges.iter().map(|(partition, least, most)| (*partition, (*least).max(most - looks_max as i64), *most)).collect();
+        ranges.iter().map(|(partition, least, most)| (*partition, (*least).max(most - looks.max(1) as i64), *most)).collect();
     // As far back as all of them were looked at; what is older in one of them may have something newer before it in another.
     let floors = ranges.iter().zip(&looked).filter(|((_, least, _), (_, from, _))| from > least);
     let floors: Vec<(i32, i64)> = floors.map(|(_, (partition, from, _))| (i32::from(partition.0), *from)).collect();
@@ -140,9 +164,6 @@ async fn of_log(
         Some(next) => Ok(SearchPage { events, next: Some(next), looked_at, looked_back_to: None }),
         None => {
             let next = Before { recorded_at: horizon + TICK, place: None };
-            if query.before == Some(next) {
-                return Err(Error::Broken(format!("more than {looks_max} events of {horizon} in one partition")));
-            }
             Ok(SearchPage { events, next: Some(next), looked_at, looked_back_to: Some(horizon) })
         }
     }

@@ -13,10 +13,13 @@ told AS MATERIALIZED (
 {told}
 ),
 parts AS (
-    SELECT part, amounts, value, note, events FROM told WHERE reason IS NULL AND amounts <> '{}'
+    SELECT part, numerator, denominator, amounts, value, note, events FROM told
+    WHERE reason IS NULL AND (numerator IS NOT NULL OR denominator IS NOT NULL OR amounts <> '{}')
 ),
 page AS (
-    SELECT part, amounts, value, note, ARRAY(
+    SELECT part, value, note, jsonb_strip_nulls(
+        jsonb_build_object('numerator', numerator, 'denominator', denominator) || coalesce(amounts, '{}')
+    ) AS amounts, ARRAY(
         -- Each event once, in the order of the ledger.
         SELECT event FROM unnest(string_to_array(events, ' ')) AS event WHERE event <> '' GROUP BY event
         ORDER BY split_part(event, '-', 1)::integer, split_part(event, '-', 2)::bigint
@@ -29,6 +32,11 @@ sums AS (
     SELECT name, round(sum(amount::numeric), 6)::text AS amount
     FROM parts CROSS JOIN jsonb_each_text(amounts) AS added (name, amount)
     GROUP BY name
+    UNION ALL
+    SELECT name, round(amount, 6)::text
+    FROM (SELECT sum(numerator) AS numerator, sum(denominator) AS denominator FROM parts) AS summed
+    CROSS JOIN LATERAL (VALUES ('numerator', numerator), ('denominator', denominator)) AS named (name, amount)
+    WHERE amount IS NOT NULL
 ),
 left_out AS (
     SELECT reason, part, events, row_number() OVER (PARTITION BY reason ORDER BY part COLLATE "C") AS place

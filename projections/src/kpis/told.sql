@@ -1,9 +1,7 @@
 {parts}
 -- What a formula's parts do not have is null: the name is then that of `missing`, as no nearer one is there.
 SELECT
-    segment, part,
-    jsonb_strip_nulls(jsonb_build_object('numerator', numerator, 'denominator', denominator) || coalesce(amounts, '{}')) AS amounts,
-    value, note, events, NULL AS reason
+    segment, part, numerator, denominator, jsonb_strip_nulls(amounts) AS amounts, value, note, events, NULL AS reason
 FROM (
     SELECT told.*
     FROM (
@@ -18,7 +16,7 @@ FROM (
 ) AS told
 WHERE segment = $10
 UNION ALL
-SELECT segment, part, NULL, NULL, NULL, events, reason
+SELECT segment, part, NULL, NULL, NULL, NULL, NULL, events, reason
 FROM (
     SELECT left_out.*
     FROM (SELECT NULL::text AS segment, NULL::text AS events, NULL::text AS reason) AS missing
