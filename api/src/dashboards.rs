@@ -15,22 +15,18 @@ mod reports;
 mod session;
 mod view;
 
-use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::{get, post};
 use chrono::NaiveDate;
 use domain::kpis::KpiFunction;
-use domain::north_star::DEFINITION_1;
 
 use self::session::Viewer;
 use self::view::{Choice, View, ViewParameters};
 use crate::auth::{Caller, Read};
-use crate::pages::page;
 use crate::parameters::Parameters;
-use crate::problem::Problem;
 use crate::progression::{Freshness, FreshnessState};
 use crate::state::Shared;
 
@@ -59,7 +55,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route(ledger::PATH, get(ledger::ledger))
         .route("/dashboards/ledger/events/{id}", get(ledger::event))
         .route("/dashboards/reviews/{rhythm}", get(packs::pack))
-        .route("/dashboards/north-star", get(north_star))
+        .route("/dashboards/north-star", get(async || Redirect::permanent("/dashboards/kpis/active_capsule_interactions")))
         .merge(reports::router());
     let plain = FUNCTIONS.into_iter().filter(|function| !reports::FUNCTIONS.contains(function));
     plain.fold(router, |router, function| {
@@ -175,14 +171,4 @@ impl FreshnessWords {
         };
         Self { state, text }
     }
-}
-
-#[derive(Template)]
-#[template(path = "north-star.html")]
-struct NorthStarPage {
-    definition: &'static str,
-}
-
-async fn north_star(_: Viewer) -> Result<Response, Problem> {
-    page(&NorthStarPage { definition: DEFINITION_1.in_words })
 }

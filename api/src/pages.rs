@@ -31,7 +31,6 @@ static ASSETS: &[Asset] = &[
     Asset { name: "zoom.js", content_type: JS, text: include_str!("../assets/zoom.js") },
     Asset { name: "uplot-1.6.32.js", content_type: JS, text: include_str!("../assets/vendor/uplot-1.6.32.min.js") },
     Asset { name: "uplot-1.6.32.css", content_type: CSS, text: include_str!("../assets/vendor/uplot-1.6.32.min.css") },
-    Asset { name: "north-star.js", content_type: JS, text: include_str!("../assets/north-star.js") },
 ];
 
 pub(crate) fn router() -> Router<Shared> {

@@ -40,7 +40,6 @@ const PAGES: &[&str] = &[
     "/dashboards/kpis/active_capsule_interactions?period=day",
     "/dashboards/kpis/customer_health_score",
     "/dashboards/kpis/win_rate/explain",
-    "/dashboards/north-star",
     "/dashboards/ledger",
 ];
 

@@ -376,6 +376,16 @@ async fn reads_without_scripts(client: &Client) {
     let source = browser.command("source", None).await;
     let source = source.as_str().expect("a page");
     assert!(source.contains("Win rate") && source.contains("class=\"spark\"") && source.contains("against"), "{source}");
+    for page in PAGES {
+        browser.go(&format!("{}{page}", client.api)).await;
+        let source = browser.command("source", None).await;
+        let source = source.as_str().expect("a page");
+        assert!(
+            source.contains("<h1>") && source.contains("Live, as of") && source.contains("</table>") | source.contains("<svg"),
+            "{page}"
+        );
+        assert!(!source.contains("<noscript"), "{page} is whole as it comes");
+    }
 }
 
 async fn wrong_keys_and_other_sites(client: &Client) {

@@ -36,6 +36,8 @@ use crate::state::{Api, Shared};
 struct OverviewPage {
     frame: Frame,
     north_star: Card,
+    /// Nobody has recorded an interaction yet.
+    is_empty: bool,
     hero: Hero,
     stages: Vec<StageMeter>,
     growth: Option<String>,
@@ -129,6 +131,7 @@ pub(super) async fn overview(
     let north_star = cards(&|_, card| card.id == "active_capsule_interactions").pop();
     page(&OverviewPage {
         north_star: north_star.expect("the register has the north star"),
+        is_empty: view.as_of.is_none() && counted.iter().all(|counted| counted.active.is_zero()),
         hero: Hero::of(&counted, &view, locale),
         growth: standing.interactions_growth.map(|factor| growth(locale, factor)),
         stages: standing.stages.iter().map(|stage| StageMeter::of(stage, &standing, locale)).collect(),
