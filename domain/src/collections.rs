@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::Schema;
 use serde_json::Value;
 
+use crate::audit::{self, AuditCommand, AuditEntry, AuditEvent};
 use crate::capsule::{self, Capsule, CapsuleCommand, CapsuleEvent};
 use crate::customers::{
     self, Payment, PaymentCommand, PaymentEvent, SignUp, SignUpCommand, SignUpEvent, Subscription, SubscriptionCommand,
@@ -22,7 +23,7 @@ use crate::governance::{
     self, GateItem, GateItemCommand, GateItemEvent, Milestone, MilestoneCommand, MilestoneEvent, Objective, ObjectiveCommand,
     ObjectiveEvent, Risk, RiskCommand, RiskEvent,
 };
-use crate::ids::{CapsuleId, TenantId, UserRef};
+use crate::ids::{CapsuleId, TenantId};
 use crate::interaction::{self, Interaction, InteractionCommand, InteractionEvent};
 use crate::kpis::{self, Definition, DefinitionCommand, DefinitionEvent};
 use crate::marketing::{self, BrandSearches, BrandSearchesCommand, BrandSearchesEvent, Lead, LeadCommand, LeadEvent};
@@ -30,7 +31,9 @@ use crate::people::{
     self, Assessment, AssessmentCommand, AssessmentEvent, Employment, EmploymentCommand, EmploymentEvent, Succession,
     SuccessionCommand, SuccessionEvent,
 };
+use crate::personal::Person;
 use crate::plan::{self, PlanAdoption, PlanAdoptionCommand, PlanAdoptionEvent};
+use crate::privacy::{self, RetentionRule, RetentionRuleCommand, RetentionRuleEvent, Subject, SubjectCommand, SubjectEvent};
 use crate::product::{self, Account, AccountCommand, AccountEvent};
 use crate::rejection::{InputError, Rejection};
 use crate::sales::{self, Deal, DealCommand, DealEvent, Quota, QuotaCommand, QuotaEvent};
@@ -181,11 +184,14 @@ macro_rules! collections {
                     })*)*
                     _ => Err(InputError {
                         code: "unknown_command",
-                        detail: format!(
-                            "{} know no command {name:?}; they know {}",
-                            aggregate_type.collection(),
-                            aggregate_type.commands().iter().map(|command| command.name).collect::<Vec<_>>().join(", "),
-                        ),
+                        detail: match &aggregate_type.commands()[..] {
+                            [] => format!("{} take no command: the program notes them", aggregate_type.collection()),
+                            known => format!(
+                                "{} know no command {name:?}; they know {}",
+                                aggregate_type.collection(),
+                                known.iter().map(|command| command.name).collect::<Vec<_>>().join(", "),
+                            ),
+                        },
                         field: String::new(),
                     }),
                 }
@@ -264,7 +270,7 @@ macro_rules! collections {
             pub fn decode(event_type: &str, version: &str, payload: &[u8]) -> Result<Self, DecodeError> {
                 match event_type {
                     $($(stringify!($event) => {
-                        let data: Result<$event_data, _> = if version == $version {
+                        let data: Result<$event_data, _> = if version == $version || upcast::reads_as(event_type, version, $version) {
                             serde_json::from_slice(payload)
                         } else {
                             let value: Value = serde_json::from_slice(payload).map_err(|source| DecodeError::Payload {
@@ -296,7 +302,7 @@ collections! {
     Interaction("interactions", "interaction", InteractionCommand, InteractionEvent) {
         command "record" => Record(interaction::RecordInteraction);
         command "void" => Void(interaction::VoidInteraction);
-        event InteractionRecorded(interaction::InteractionRecorded) "1.0";
+        event InteractionRecorded(interaction::InteractionRecorded) "1.1";
         event InteractionVoided(interaction::InteractionVoided) "1.0";
     }
     Deal("deals", "deal", DealCommand, DealEvent) {
@@ -337,7 +343,7 @@ collections! {
         command "score" => Score(marketing::ScoreLead);
         command "qualify" => Qualify(marketing::QualifyLead);
         command "disqualify" => Disqualify(marketing::DisqualifyLead);
-        event LeadCaptured(marketing::LeadCaptured) "1.0";
+        event LeadCaptured(marketing::LeadCaptured) "1.1";
         event LeadTouched(marketing::LeadTouched) "1.0";
         event LeadScored(marketing::LeadScored) "1.0";
         event LeadQualified(marketing::LeadQualified) "1.0";
@@ -371,7 +377,7 @@ collections! {
     }
     SignUp("sign_ups", "sign_up", SignUpCommand, SignUpEvent) {
         command "record" => Record(customers::RecordSignUp);
-        event UserSignedUp(customers::UserSignedUp) "1.0";
+        event UserSignedUp(customers::UserSignedUp) "1.1";
     }
     Account("accounts", "account", AccountCommand, AccountEvent) {
         command "enable_feature" => EnableFeature(product::EnableFeature);
@@ -383,7 +389,7 @@ collections! {
         command "send" => Send(customers::SendSurvey);
         command "answer" => Answer(customers::AnswerSurvey);
         event SurveySent(customers::SurveySent) "1.0";
-        event SurveyAnswered(customers::SurveyAnswered) "1.0";
+        event SurveyAnswered(customers::SurveyAnswered) "1.1";
     }
     Probe("probes", "probe", ProbeCommand, ProbeEvent) {
         command "record" => Record(engineering::RecordProbe);
@@ -453,6 +459,35 @@ collections! {
         event ObjectiveSet(governance::ObjectiveSet) "1.0";
         event KeyResultMeasured(governance::KeyResultMeasured) "1.0";
     }
+    Subject("subjects", "subject", SubjectCommand, SubjectEvent) {
+        event SubjectErased(privacy::SubjectErased) "1.0";
+    }
+    RetentionRule("retention_rules", "retention_rule", RetentionRuleCommand, RetentionRuleEvent) {
+        command "set" => Set(privacy::SetRetentionRule);
+        command "lift" => Lift(privacy::LiftRetentionRule);
+        event RetentionRuleSet(privacy::RetentionRuleSet) "1.0";
+        event RetentionRuleLifted(privacy::RetentionRuleLifted) "1.0";
+    }
+    // Without a command that clients could send: the program notes what it sees.
+    AuditEntry("audit_entries", "audit_entry", AuditCommand, AuditEvent) {
+        event KeyCreated(audit::KeyCreated) "1.0";
+        event KeyRevoked(audit::KeyRevoked) "1.0";
+        event KeyUsed(audit::KeyUsed) "1.0";
+        event AccessDenied(audit::AccessDenied) "1.0";
+        event PersonalDataRead(audit::PersonalDataRead) "1.0";
+        event DataExported(audit::DataExported) "1.0";
+        event GenerationCutOver(audit::GenerationCutOver) "1.0";
+        event EventSkipped(audit::EventSkipped) "1.0";
+        event SigningKeyRotated(audit::SigningKeyRotated) "1.0";
+        event TenantRegionSet(audit::TenantRegionSet) "1.0";
+    }
+}
+
+impl AggregateType {
+    /// Whether its commands are for admins alone: they decide what becomes of others' data.
+    pub fn is_for_admins(self) -> bool {
+        matches!(self, Self::RetentionRule)
+    }
 }
 
 impl Command {
@@ -464,14 +499,16 @@ impl Command {
         }
     }
 
-    /// The users it names, for the vault to replace.
-    pub fn users(&mut self) -> impl Iterator<Item = &mut UserRef> {
-        match self {
-            Self::Interaction(InteractionCommand::Record(record)) => record.user_id.as_mut(),
-            Self::SignUp(SignUpCommand::Record(record)) => Some(&mut record.user_id),
-            _ => None,
-        }
-        .into_iter()
+    /// Whom it is about, for the vault to replace their id and to seal what is personal.
+    pub fn person(&mut self) -> Option<Person<'_>> {
+        let (user, personal) = match self {
+            Self::Interaction(InteractionCommand::Record(record)) => (record.user_id.as_mut(), record.personal.as_mut()),
+            Self::SignUp(SignUpCommand::Record(record)) => (Some(&mut record.user_id), record.personal.as_mut()),
+            Self::Lead(LeadCommand::Capture(capture)) => (capture.user_id.as_mut(), capture.personal.as_mut()),
+            Self::Survey(SurveyCommand::Answer(answer)) => (answer.user_id.as_mut(), answer.personal.as_mut()),
+            _ => (None, None),
+        };
+        user.map(|user| Person { user, personal })
     }
 }
 

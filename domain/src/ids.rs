@@ -139,6 +139,26 @@ text!(
     Reference, 500, line
 );
 text!(
+    /// The public part of an API key.
+    KeyId, 64, identifier
+);
+text!(
+    /// A route as it is declared, such as `/v1/capsules/{id}`: never what stood in a path.
+    Route, 200, line
+);
+text!(
+    /// Why somebody who runs the ledger did something. Never a person's name or address.
+    Reason, 500, line
+);
+text!(
+    /// Where data reside, as whoever runs the ledger calls it, such as `eu-central-1`.
+    Region, 64, identifier
+);
+text!(
+    /// A key that signs for the ledger, by the verifier key that checks it.
+    SigningKeyId, 300, line
+);
+text!(
     /// A user's id in the client's own system. Lives only from the request to the vault; no event holds one.
     UserId, 256, line
 );

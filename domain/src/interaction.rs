@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::collections::Context;
 use crate::ids::{CapsuleId, InteractionId, Label, Pseudonym, SessionId, UserRef};
+use crate::personal::{Personal, Sealed};
 use crate::rejection::Rejection;
 
 /// What was done.
@@ -103,6 +104,8 @@ pub struct RecordInteraction {
     pub page_load_ms: Option<u32>,
     /// Anything else worth keeping, readable to analysts. Not for personal data.
     pub attributes: Option<Map<String, Value>>,
+    /// What is personal: sealed with the user's own key, and gone once the user is erased. Needs `user_id`.
+    pub personal: Option<Personal>,
 }
 
 /// Takes a recorded interaction out of every figure. Said twice, nothing more happens.
@@ -159,6 +162,8 @@ pub struct InteractionRecorded {
     pub page_load_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
 }
 
 /// Says again what is voided, so that whoever counts can take it out without looking anything up.
@@ -197,8 +202,9 @@ pub enum Interaction {
     Voided(Box<InteractionRecorded>),
 }
 
-fn recorded(command: RecordInteraction, at: DateTime<Utc>) -> InteractionRecorded {
-    InteractionRecorded {
+fn recorded(command: RecordInteraction, at: DateTime<Utc>) -> Result<InteractionRecorded, Rejection> {
+    let sealed = Personal::sealed(command.personal, command.user_id.as_ref())?;
+    Ok(InteractionRecorded {
         capsule_id: command.capsule_id,
         user_id: command.user_id.as_ref().map(UserRef::pseudonym),
         session_id: command.session_id,
@@ -214,7 +220,8 @@ fn recorded(command: RecordInteraction, at: DateTime<Utc>) -> InteractionRecorde
         ai_response_ms: command.ai_response_ms,
         page_load_ms: command.page_load_ms,
         attributes: command.attributes,
-    }
+        sealed,
+    })
 }
 
 impl InteractionRecorded {
@@ -243,12 +250,12 @@ impl Interaction {
         match (self, command) {
             (Unknown, Record(command)) => {
                 context.capsule.takes_interaction_at(at)?;
-                Ok(vec![InteractionEvent::InteractionRecorded(Box::new(recorded(*command, at)))])
+                Ok(vec![InteractionEvent::InteractionRecorded(Box::new(recorded(*command, at)?))])
             }
             (Recorded(facts) | Voided(facts), Record(command)) => {
                 // A time left out says nothing, so it contradicts nothing.
                 let at = command.occurred_at.unwrap_or(facts.occurred_at);
-                if recorded(*command, at) == **facts { Ok(vec![]) } else { Err(Rejection::InteractionConflict) }
+                if recorded(*command, at)? == **facts { Ok(vec![]) } else { Err(Rejection::InteractionConflict) }
             }
             (Unknown, Void(_)) => Err(Rejection::InteractionUnknown),
             (Voided(_), Void(_)) => Ok(vec![]),

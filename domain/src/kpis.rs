@@ -140,6 +140,45 @@ impl Kpi {
         self.window == Window::Cohort || ["change_failure_rate", "csat", "marketing_sourced_revenue", "mttr"].contains(&self.id)
     }
 
+    /// It is how far one sum is over another, so it has a sign.
+    pub fn is_difference(&self) -> bool {
+        self.id == "budget_variance"
+    }
+
+    /// Whether what its numerator and its denominator sum up is money.
+    pub fn sums_money(&self) -> (bool, bool) {
+        match self.id {
+            "arr" | "average_deal_size" | "cac" | "cost_per_lead" | "ltv" | "mrr" => (true, false),
+            "budget_variance"
+            | "cac_payback_months"
+            | "ltv_to_cac"
+            | "marketing_sourced_revenue"
+            | "net_revenue_retention"
+            | "pipeline_coverage" => (true, true),
+            _ => (false, false),
+        }
+    }
+
+    /// What counts in which unit that its formula tells beside it, by name.
+    pub fn unit_beside(&self, name: &str) -> Unit {
+        match name {
+            "mean" | "median" | "trailing_3_months" => self.unit,
+            "arpa"
+            | "closed_value"
+            | "gross_numerator"
+            | "lost_revenue"
+            | "spend"
+            | "trailing_3_months_spend"
+            | "won_value" => Unit::Money,
+            "by_value" | "error_budget_left" | "gross" | "gross_margin" | "measured_share" | "monthly_churn" | "objective"
+            | "share" | "share_of_plan" | "succession_cover" | "within_30" | "within_60" | "within_90" | "within_wished" => {
+                Unit::Ratio
+            }
+            "p90_days" => Unit::Days,
+            _ => Unit::Count,
+        }
+    }
+
     /// The parameters of the definition that holds if none is asked for; nothing where there are none.
     pub fn default_definition(&self) -> serde_json::Value {
         match self.id {
@@ -166,6 +205,11 @@ impl Kpi {
 }
 
 impl Window {
+    /// What occurs in a period is not all there before its end; a state, or the days up to now, is told in full at any time.
+    pub fn is_counted_up(self) -> bool {
+        matches!(self, Self::Period | Self::Cohort)
+    }
+
     /// As people read it.
     pub fn in_words(self) -> String {
         match self {

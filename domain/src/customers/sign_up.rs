@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::collections::Context;
 use crate::facts::facts;
 use crate::ids::{AccountId, Label, Pseudonym, UserRef};
+use crate::personal::{Personal, Sealed};
 use crate::rejection::Rejection;
 
 facts! {
@@ -22,10 +23,12 @@ facts! {
             /// The plan that they signed up for.
             plan: Option<Label>,
             region: Option<Label>,
+            /// What is personal: sealed with the user's own key, and gone once the user is erased.
+            personal: Option<Personal>,
         }
     }
     SignUpEvent {
-        UserSignedUp "1.0" {
+        UserSignedUp "1.1" {
             user_id: Pseudonym,
             #[serde(skip_serializing_if = "Option::is_none")]
             account_id: Option<AccountId>,
@@ -35,6 +38,8 @@ facts! {
             plan: Option<Label>,
             #[serde(skip_serializing_if = "Option::is_none")]
             region: Option<Label>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            sealed: Option<Sealed>,
         }
     }
 }
@@ -45,9 +50,10 @@ pub struct SignUp(Option<UserSignedUp>);
 
 impl SignUp {
     pub fn decide(&self, command: SignUpCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<SignUpEvent>, Rejection> {
-        let SignUpCommand::Record(RecordSignUp { user_id, account_id, channel, plan, region, occurred_at }) = command;
+        let SignUpCommand::Record(RecordSignUp { user_id, account_id, channel, plan, region, personal, occurred_at }) = command;
+        let sealed = Personal::sealed(personal, Some(&user_id))?;
         let user_id = user_id.pseudonym();
-        let signed_up = |occurred_at| UserSignedUp { user_id, account_id, channel, plan, region, occurred_at };
+        let signed_up = |occurred_at| UserSignedUp { user_id, account_id, channel, plan, region, sealed, occurred_at };
         match &self.0 {
             None => Ok(vec![signed_up(at).into()]),
             Some(known) if signed_up(occurred_at.unwrap_or(known.occurred_at)) == *known => Ok(vec![]),
@@ -83,7 +89,7 @@ mod tests {
     }
     fn recorded() -> SignUpEvent {
         let (account_id, channel) = (AccountId::parse("acme").ok(), Label::parse("search").ok());
-        UserSignedUp { user_id: USER, account_id, channel, plan: None, region: None, occurred_at: noon() }.into()
+        UserSignedUp { user_id: USER, account_id, channel, plan: None, region: None, sealed: None, occurred_at: noon() }.into()
     }
 
     #[test]
@@ -96,13 +102,20 @@ mod tests {
     #[test]
     fn the_vault_finds_the_user_to_replace() {
         let mut command = crate::Command::parse(crate::AggregateType::SignUp, "record", br#"{"user_id":"u1"}"#).unwrap();
-        assert_eq!(command.users().count(), 1);
+        assert!(command.person().is_some());
     }
 
     #[test]
     fn a_time_left_out_contradicts_nothing_and_another_user_does() {
-        let known =
-            UserSignedUp { user_id: USER, account_id: None, channel: None, plan: None, region: None, occurred_at: noon() };
+        let known = UserSignedUp {
+            user_id: USER,
+            account_id: None,
+            channel: None,
+            plan: None,
+            region: None,
+            sealed: None,
+            occurred_at: noon(),
+        };
         let earlier = UserSignedUp { occurred_at: "2026-10-01T00:00:00Z".parse().unwrap(), ..known };
         let record = |user| {
             let SignUpCommand::Record(command) = parsed!(SignUp, "record", r#"{"user_id":"u1"}"#);

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::collections::Context;
 use crate::facts::facts;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, Pseudonym, UserRef};
+use crate::personal::{Personal, Sealed};
 use crate::rejection::Rejection;
 
 /// What is asked.
@@ -39,6 +40,11 @@ facts! {
             aided: Option<bool>,
             /// brand: whether they name it by themselves.
             unaided: Option<bool>,
+            /// Who answered, in the client's own system. Replaced by a pseudonym before anything is stored.
+            user_id: Option<UserRef>,
+            /// What is personal, such as what they wrote: sealed with the user's own key, and gone once the user is erased. Needs
+            /// `user_id`.
+            personal: Option<Personal>,
         }
     }
     SurveyEvent {
@@ -47,7 +53,7 @@ facts! {
             #[serde(skip_serializing_if = "Option::is_none")]
             account_id: Option<AccountId>,
         }
-        SurveyAnswered "1.0" {
+        SurveyAnswered "1.1" {
             kind: SurveyKind,
             #[serde(skip_serializing_if = "Option::is_none")]
             account_id: Option<AccountId>,
@@ -57,6 +63,10 @@ facts! {
             aided: Option<bool>,
             #[serde(skip_serializing_if = "Option::is_none")]
             unaided: Option<bool>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            user_id: Option<Pseudonym>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            sealed: Option<Sealed>,
         }
     }
 }
@@ -96,15 +106,19 @@ impl Survey {
 
     fn answer(&self, command: AnswerSurvey, at: DateTime<Utc>) -> Result<Vec<SurveyEvent>, Rejection> {
         if let Some(known) = &self.answered {
-            let AnswerSurvey { kind, account_id, score, aided, unaided, occurred_at } = command;
+            let AnswerSurvey { kind, account_id, score, aided, unaided, user_id, personal, occurred_at } = command;
+            let sealed = Personal::sealed(personal, user_id.as_ref())?;
+            let user_id = user_id.as_ref().map(UserRef::pseudonym);
             // What is left out says nothing, so it contradicts nothing.
             let account_id = account_id.or_else(|| known.account_id.clone());
             let occurred_at = occurred_at.unwrap_or(known.occurred_at);
-            let said = SurveyAnswered { kind, account_id, score, aided, unaided, occurred_at };
+            let said = SurveyAnswered { kind, account_id, score, aided, unaided, user_id, sealed, occurred_at };
             return if said == *known { Ok(vec![]) } else { Err(Rejection::Exists { what: "survey" }) };
         }
         check(&command)?;
-        let AnswerSurvey { kind, mut account_id, score, aided, unaided, .. } = command;
+        let AnswerSurvey { kind, mut account_id, score, aided, unaided, user_id, personal, .. } = command;
+        let sealed = Personal::sealed(personal, user_id.as_ref())?;
+        let user_id = user_id.as_ref().map(UserRef::pseudonym);
         if let Some(sent) = &self.sent {
             if kind != sent.kind {
                 return Err(Rejection::Invalid { field: "/kind", detail: "is not what was asked" });
@@ -117,7 +131,7 @@ impl Survey {
             }
             account_id = account_id.or_else(|| sent.account_id.clone());
         }
-        Ok(vec![SurveyAnswered { kind, account_id, score, aided, unaided, occurred_at: at }.into()])
+        Ok(vec![SurveyAnswered { kind, account_id, score, aided, unaided, user_id, sealed, occurred_at: at }.into()])
     }
 
     #[must_use]
@@ -169,6 +183,19 @@ mod tests {
     fn answer(json: &str) -> SurveyCommand {
         parsed!(Survey, "answer", json)
     }
+    fn unsaid() -> SurveyAnswered {
+        let (kind, occurred_at) = (SurveyKind::Nps, noon());
+        SurveyAnswered {
+            kind,
+            account_id: None,
+            score: None,
+            aided: None,
+            unaided: None,
+            user_id: None,
+            sealed: None,
+            occurred_at,
+        }
+    }
     fn account() -> Option<AccountId> {
         AccountId::parse("acme").ok()
     }
@@ -177,7 +204,7 @@ mod tests {
     }
     fn was_answered(score: u8) -> SurveyEvent {
         let (kind, account_id) = (SurveyKind::Nps, account());
-        SurveyAnswered { kind, account_id, score: Some(score), aided: None, unaided: None, occurred_at: noon() }.into()
+        SurveyAnswered { kind, account_id, score: Some(score), ..unsaid() }.into()
     }
 
     const SEND: &str = r#"{"kind":"nps","account_id":"acme"}"#;
@@ -232,8 +259,7 @@ mod tests {
     #[test]
     fn an_answer_sent_twice_is_one_whatever_was_said_of_the_sending_between() {
         let kind = SurveyKind::Nps;
-        let anonymous: SurveyEvent =
-            SurveyAnswered { kind, account_id: None, score: Some(9), aided: None, unaided: None, occurred_at: noon() }.into();
+        let anonymous: SurveyEvent = SurveyAnswered { kind, account_id: None, score: Some(9), ..unsaid() }.into();
         for history in [vec![anonymous.clone()], vec![anonymous, was_sent()]] {
             given(history).when(answer(r#"{"kind":"nps","score":9}"#)).then_expect_events(vec![]);
         }

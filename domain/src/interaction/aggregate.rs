@@ -52,7 +52,10 @@ impl InteractionEvent {
 
     /// The version of its payload's form. A change of form is a new version and an entry in [`crate::upcast`].
     pub fn version(&self) -> &'static str {
-        "1.0"
+        match self {
+            Self::InteractionRecorded(_) => "1.1",
+            Self::InteractionVoided(_) => "1.0",
+        }
     }
 
     pub fn occurred_at(&self) -> chrono::DateTime<chrono::Utc> {
@@ -99,7 +102,7 @@ mod tests {
         InteractionCommand::Record(Box::new(content))
     }
     fn recorded_at(time: DateTime<Utc>) -> InteractionEvent {
-        InteractionEvent::InteractionRecorded(Box::new(super::super::recorded(content(), time)))
+        InteractionEvent::InteractionRecorded(Box::new(super::super::recorded(content(), time).expect("nothing personal")))
     }
     fn void() -> InteractionCommand {
         InteractionCommand::Void(VoidInteraction { reason: VoidReason::Fraud, occurred_at: None })
@@ -108,7 +111,7 @@ mod tests {
         InteractionEvent::InteractionVoided(InteractionVoided {
             reason: VoidReason::Fraud,
             occurred_at: noon(),
-            voided: super::super::recorded(content(), noon()).counted(),
+            voided: super::super::recorded(content(), noon()).expect("nothing personal").counted(),
         })
     }
 

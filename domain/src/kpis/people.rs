@@ -29,7 +29,7 @@ pub(super) const KPIS: &[Kpi] = &[
                   the period's promotions, and the share of key roles that have a named successor.",
         numerator: "people at team lead and above; of a level, its people",
         denominator: Some("people employed"),
-        n: "people employed; of a level, its people",
+        n: "people employed",
         unit: Unit::Ratio,
         better: Better::OnTarget,
         grains: MONTH_UP,

@@ -27,7 +27,7 @@ pub(super) const KPIS: &[Kpi] = &[
         id: "win_rate",
         function: KpiFunction::Sales,
         name: "Win rate",
-        formula: "Deals won, divided by deals won or lost, by the day they closed. Open deals are in neither. By value beside it.",
+        formula: "Deals won, divided by deals won or lost, by the day they closed. Open deals are in neither. Beside it the same by their value.",
         numerator: "deals won",
         denominator: Some("deals won or lost"),
         n: "deals won or lost",

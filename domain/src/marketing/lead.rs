@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::collections::Context;
 use crate::facts::facts;
-use crate::ids::Label;
+use crate::ids::{Label, Pseudonym, UserRef};
+use crate::personal::{Personal, Sealed};
 use crate::rejection::Rejection;
 use crate::timeline::Timeline;
 
@@ -39,6 +40,10 @@ facts! {
             channel: Label,
             source: Source,
             campaign: Option<Label>,
+            /// Who it is, in the client's own system. Replaced by a pseudonym before anything is stored.
+            user_id: Option<UserRef>,
+            /// What is personal: sealed with the user's own key, and gone once the user is erased. Needs `user_id`.
+            personal: Option<Personal>,
         }
         /// A campaign reached them again.
         Touch(TouchLead) {
@@ -57,11 +62,15 @@ facts! {
         Disqualify(DisqualifyLead) {}
     }
     LeadEvent {
-        LeadCaptured "1.0" {
+        LeadCaptured "1.1" {
             channel: Label,
             source: Source,
             #[serde(skip_serializing_if = "Option::is_none")]
             campaign: Option<Label>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            user_id: Option<Pseudonym>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            sealed: Option<Sealed>,
         }
         LeadTouched "1.0" {
             channel: Label,
@@ -78,6 +87,12 @@ facts! {
     }
 }
 
+fn captured(command: CaptureLead, occurred_at: DateTime<Utc>) -> Result<LeadCaptured, Rejection> {
+    let CaptureLead { channel, source, campaign, user_id, personal, .. } = command;
+    let sealed = Personal::sealed(personal, user_id.as_ref())?;
+    Ok(LeadCaptured { channel, source, campaign, user_id: user_id.as_ref().map(UserRef::pseudonym), sealed, occurred_at })
+}
+
 /// What its own events have made of a lead.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
@@ -92,12 +107,10 @@ impl Lead {
     pub fn decide(&self, command: LeadCommand, at: DateTime<Utc>, _: &Context) -> Result<Vec<LeadEvent>, Rejection> {
         use LeadCommand::{Capture, Disqualify, Qualify, Score, Touch};
         let event = match (&self.captured, command) {
-            (None, Capture(CaptureLead { channel, source, campaign, .. })) => {
-                LeadCaptured { channel, source, campaign, occurred_at: at }.into()
-            }
-            (Some(known), Capture(CaptureLead { channel, source, campaign, occurred_at })) => {
-                let occurred_at = occurred_at.unwrap_or(known.occurred_at);
-                let said = LeadCaptured { channel, source, campaign, occurred_at };
+            (None, Capture(command)) => captured(command, at)?.into(),
+            (Some(known), Capture(command)) => {
+                let occurred_at = command.occurred_at.unwrap_or(known.occurred_at);
+                let said = captured(command, occurred_at)?;
                 return if said == *known { Ok(vec![]) } else { Err(Rejection::Exists { what: "lead" }) };
             }
             (None, _) => return Err(Rejection::Unknown { what: "lead" }),
@@ -169,7 +182,7 @@ mod tests {
     }
     fn captured() -> LeadEvent {
         let (channel, source, campaign) = (label("search"), Source::Marketing, Some(label("autumn")));
-        LeadCaptured { channel, source, campaign, occurred_at: noon() }.into()
+        LeadCaptured { channel, source, campaign, user_id: None, sealed: None, occurred_at: noon() }.into()
     }
     fn qualified(qualification: Qualification) -> LeadEvent {
         LeadQualified { qualification, occurred_at: noon() }.into()

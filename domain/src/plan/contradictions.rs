@@ -27,7 +27,7 @@ impl Plan {
             if let Some(detail) = budget_shares(stage) {
                 say(&["budget_variance"], detail);
             }
-            if let Some(detail) = place.checked_sub(1).and_then(|before| payback(&self.stages[before], stage)) {
+            if let Some(detail) = place.checked_sub(1).and_then(|before| self.payback(&self.stages[before], stage)) {
                 say(&["cac_payback_months", "ltv_to_cac"], detail);
             }
             for detail in [self.teams(stage), sizes(stage), self.hires_against_size(stage)].into_iter().flatten() {
@@ -93,6 +93,23 @@ impl Plan {
             .collect()
     }
 
+    /// What a customer brings in a month follows from CAC and payback; with the same lifetime value it should be the same.
+    fn payback(&self, before: &Stage, stage: &Stage) -> Option<String> {
+        let monthly = |stage: &Stage| stage.cac.decimal().checked_div(stage.cac_payback_months.decimal());
+        let (was, is) = (monthly(before)?, monthly(stage)?);
+        let money = |amount: Decimal| format!("{} {}", self.currency.as_str(), amount.normalize());
+        (before.ltv == stage.ltv && was != is).then(|| {
+            format!(
+                "a customer pays their cost back at {} a month in stage {} and at {} in stage {}, with the same lifetime \
+                 value: the payback of one is on revenue, of the other on gross profit",
+                money(was),
+                before.number,
+                money(is),
+                stage.number
+            )
+        })
+    }
+
     fn uptime(&self, stage: &Stage) -> Option<String> {
         let levels = self.service_levels.iter().filter(|level| level.kpi.as_str() == "slo_uptime");
         let everywhere =
@@ -107,22 +124,6 @@ impl Plan {
 fn budget_shares(stage: &Stage) -> Option<String> {
     let sum: u32 = stage.budget_shares.iter().map(|share| u32::from(share.percent)).sum();
     (sum != 100).then(|| format!("the shares of the budget of stage {} add up to {sum} %", stage.number))
-}
-
-/// What a customer brings in a month follows from CAC and payback; with the same lifetime value it should be the same.
-fn payback(before: &Stage, stage: &Stage) -> Option<String> {
-    let monthly = |stage: &Stage| stage.cac.decimal().checked_div(stage.cac_payback_months.decimal());
-    let (was, is) = (monthly(before)?, monthly(stage)?);
-    (before.ltv == stage.ltv && was != is).then(|| {
-        format!(
-            "a customer pays their cost back at {} a month in stage {} and at {} in stage {}, with the same lifetime value: the \
-             payback of one is on revenue, of the other on gross profit",
-            was.normalize(),
-            before.number,
-            is.normalize(),
-            stage.number
-        )
-    })
 }
 
 fn sizes(stage: &Stage) -> Option<String> {
@@ -146,7 +147,7 @@ mod tests {
         for known in [
             "the shares of the budget of stage 1 add up to 101 %",
             "the shares of the budget of stage 2 add up to 101 %",
-            "at 50 a month in stage 1 and at 40 in stage 2",
+            "at USD 50 a month in stage 1 and at USD 40 in stage 2",
             "the teams of stage 1 add up to 9–13, where it names 8–12 people",
             "the hires of stage 1 add up to 7, where it names 8–10 people after them",
             "the hires of stage 2 reach 10 in engineering, where it names 12",
