@@ -8,12 +8,15 @@
 //!
 //! Where to start:
 //! * [`record`]: an event as Kafka holds it, a CloudEvent in binary mode.
+//! * [`checkpoints`]: the heads of the trees over the events, in a topic beside them.
 //! * [`topic`]: makes the topic, or refuses one that would lose events.
 //! * [`relay`]: publishes what the store has committed.
 //! * [`consumer`]: reads it back, in a group or alone, by the rule.
 
+pub mod checkpoints;
 mod client;
 pub mod consumer;
+pub mod copy;
 pub mod record;
 pub mod relay;
 mod tail;
@@ -27,7 +30,7 @@ use rdkafka::error::KafkaError;
 pub use consumer::{Batch, Consumed, Consumer, Fault, PartitionBatch, Reader, Start, Starts};
 pub use relay::{Committed, Relay, RelayStatus};
 pub use tail::last_position;
-pub use topic::ensure_topic;
+pub use topic::{delete_topic, ensure_topic};
 
 /// An error of whoever implements one of this crate's traits.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;

@@ -47,6 +47,30 @@ pub async fn ensure_topic(brokers: &str, topic: &str, partitions: u16) -> Result
     check_settings(&admin, topic).await
 }
 
+/// Deletes a topic with all that is in it, and returns when it is gone. Does nothing where there is none.
+pub async fn delete_topic(brokers: &str, topic: &str) -> Result<(), Error> {
+    let admin: AdminClient<Quiet> = config(brokers).create_with_context(Quiet).map_err(Error::Client)?;
+    let admin = std::sync::Arc::new(admin);
+    let deadline = Instant::now() + LIMIT;
+    if described(&admin, topic, deadline).await?.partitions == 0 {
+        return Ok(());
+    }
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER_LIMIT)).request_timeout(Some(ANSWER_LIMIT));
+    let unavailable = |source| Error::Unavailable { doing: "deleting the topic", source };
+    let deleted = admin.delete_topics(&[topic], &options).await.map_err(unavailable)?;
+    match deleted.into_iter().next() {
+        None | Some(Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition))) => {}
+        Some(Err((_, code))) => return Err(unavailable(KafkaError::AdminOp(code))),
+    }
+    while described(&admin, topic, deadline).await?.partitions > 0 {
+        if Instant::now() > deadline {
+            return Err(unavailable(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
 fn wrong(topic: &str, reason: String) -> Error {
     Error::WrongTopic { topic: topic.to_owned(), reason }
 }
