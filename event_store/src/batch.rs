@@ -142,6 +142,20 @@ pub(crate) async fn append(
         });
     }
 
+    // Mostly one: a batch's commits are a tenant's, decided a moment ago.
+    let mut vaults: Vec<(&str, i64)> = Vec::new();
+    let mut number_of = |tenant, epoch| match vaults.iter().rposition(|vault| *vault == (tenant, epoch)) {
+        Some(place) => place as i32 + 1,
+        None => {
+            vaults.push((tenant, epoch));
+            vaults.len() as i32
+        }
+    };
+    let commit_vaults: Vec<i32> = commits
+        .iter()
+        .map(|commit| commit.people_as_of.map_or(0, |epoch| number_of(commit.stream.tenant.as_str(), epoch)))
+        .collect();
+
     let total = counts.values().sum::<i64>() as usize;
     let mut columns = Columns::with_capacity(total);
     let mut offsets = vec![0_i64; slots.len()];
@@ -186,6 +200,9 @@ pub(crate) async fn append(
         .bind(key_ids)
         .bind(key_lasts)
         .bind(key_events)
+        .bind(vaults.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
+        .bind(vaults.iter().map(|(_, epoch)| *epoch).collect::<Vec<_>>())
+        .bind(&commit_vaults)
         .bind(columns.commits)
         .bind(columns.slots)
         .bind(columns.offsets)
@@ -209,6 +226,7 @@ pub(crate) async fn append(
     let appended: Vec<i64> = row.try_get("appended_counts")?;
     let versions: Vec<i64> = row.try_get("check_versions")?;
     let taken: Vec<bool> = row.try_get("keys_taken")?;
+    let hold: Vec<bool> = row.try_get("vaults_hold")?;
     let moved = |check: i32| {
         let index = usize::try_from(check).ok()?.checked_sub(1)?;
         let (expected, actual) = (expected[index], versions[index]);
@@ -225,6 +243,8 @@ pub(crate) async fn append(
             Err(AppendError::Conflict { actual: Some(actual) })
         } else if let Some(actual) = moved(guard_checks[index]) {
             Err(AppendError::GuardMoved { actual: Some(actual) })
+        } else if commit_vaults[index] > 0 && !hold[commit_vaults[index] as usize - 1] {
+            Err(AppendError::PeopleMoved)
         } else {
             let (slot, events) = (slot_of(partition), commit.events.len() as i64);
             let first = next[slot];

@@ -20,6 +20,8 @@ pub struct Commit {
     pub metadata: Arc<str>,
     pub guard: Option<Guard>,
     pub idempotency: Option<IdempotencyKey>,
+    /// The epoch of the vault at which the decision knew whom it is about; none: it is about nobody.
+    pub people_as_of: Option<i64>,
 }
 
 /// The version that a stream must have.
@@ -68,6 +70,9 @@ pub enum AppendError {
     /// The idempotency key has an answer already.
     #[error("the idempotency key was used before")]
     KeyTaken,
+    /// Find the people and decide again.
+    #[error("somebody was erased since the decision was made")]
+    PeopleMoved,
     #[error("too many commits are waiting")]
     TooBusy,
     #[error("the store is shutting down")]
@@ -80,7 +85,7 @@ pub enum AppendError {
 impl AppendError {
     /// Whether loading and deciding again may lead further.
     pub(crate) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict { .. } | Self::GuardMoved { .. } | Self::KeyTaken)
+        matches!(self, Self::Conflict { .. } | Self::GuardMoved { .. } | Self::KeyTaken | Self::PeopleMoved)
     }
 }
 

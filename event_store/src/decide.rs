@@ -2,20 +2,21 @@
 //!
 //! The usual interaction is decided without loading anything: its own stream is taken to be new, which the append checks,
 //! and its capsule comes from memory, which the append checks too. An answer that appends nothing is given only on what was
-//! loaded afresh, for nothing checks it afterwards.
+//! loaded afresh, for nothing checks it afterwards. The same holds of whom a command is about (`people.rs`).
 
 use std::sync::Arc;
 
 use domain::interaction::InteractionCommand;
 use domain::{
     AggregateType, Capsule, Command, Context, Event, Metadata, NewEvent, Partition, Position, Rejection, State, Stream,
-    TenantId, UserRef,
+    TenantId,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::commit::{AppendError, Appended, Commit, Expected};
 use crate::error::Error;
-use crate::idempotency::{self, Claim};
+use crate::idempotency::{self, Answered, Claim};
+use crate::people::About;
 use crate::request::{ExecuteError, Outcome, Request};
 use crate::store::Store;
 use crate::streams::{self, KnownCapsule, Loaded, capsule_key};
@@ -44,7 +45,7 @@ impl Store {
                 }
             }
         }
-        if let Err(error) = self.resolve_users(&mut tasks).await {
+        if let Err(error) = self.meet_people(&mut tasks).await {
             fail_open(&mut tasks, &error);
         }
         while tasks.iter().any(|task| task.answer.is_none()) {
@@ -56,28 +57,16 @@ impl Store {
         tasks.into_iter().map(|task| task.answer.expect("no task is open any more")).collect()
     }
 
-    async fn resolve_users(&self, tasks: &mut [Task]) -> Result<(), Error> {
-        let mut users: FxHashMap<TenantId, Vec<&mut UserRef>> = FxHashMap::default();
-        for task in tasks.iter_mut().filter(|task| task.answer.is_none()) {
-            let Request { tenant, command, .. } = &mut task.request;
-            for user in command.users() {
-                match users.get_mut(tenant) {
-                    Some(users) => users.push(user),
-                    None => drop(users.insert(tenant.clone(), vec![user])),
-                }
-            }
-        }
-        for (tenant, users) in users {
-            self.inner.vault.resolve(&tenant, users).await?;
-        }
-        Ok(())
-    }
-
     /// Decides every open task that waits for no other, appends, and answers.
     async fn round(&self, tasks: &mut [Task]) -> Result<(), Error> {
-        self.answer_known_keys(tasks).await?;
+        let (answers, ()) = futures::try_join!(self.known_keys(tasks), self.forget_old_epochs(tasks, Task::is_keyed))?;
+        self.meet_again(tasks).await?;
+        answer_known(tasks, answers);
         let capsules = self.capsules(tasks);
-        let loaded = self.load_needed(tasks, &capsules).await?;
+        let loading = self.load_needed(tasks, &capsules);
+        let (loaded, ()) =
+            futures::try_join!(loading, self.forget_old_epochs(tasks, |task| !task.is_keyed() && task.needs_own_stream()))?;
+        self.meet_again(tasks).await?;
         let partitions = self.partitions();
         let mut round = Round { partitions, loaded, capsules, pending: Pending::default(), commits: vec![], leaders: vec![] };
         round.decide(tasks);
@@ -106,12 +95,13 @@ impl Store {
         Ok(())
     }
 
-    async fn answer_known_keys(&self, tasks: &mut [Task]) -> Result<(), Error> {
+    /// What the open tasks' idempotency keys were used for, by task.
+    async fn known_keys(&self, tasks: &[Task]) -> Result<Vec<(usize, Answered)>, Error> {
         let keyed: Vec<usize> = (0..tasks.len())
             .filter(|index| tasks[*index].answer.is_none() && tasks[*index].request.idempotency.is_some())
             .collect();
         if keyed.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let keys: Vec<(&TenantId, &str)> = keyed
             .iter()
@@ -121,12 +111,7 @@ impl Store {
             })
             .collect();
         let answers = idempotency::answered(&self.inner.pool, &keys).await?;
-        for (place, answered) in answers {
-            let task = &mut tasks[keyed[place]];
-            let is_same = task.request.idempotency.as_ref().is_some_and(|key| key.request_hash[..] == answered.request_hash);
-            task.answer = Some(if is_same { Ok(answered.outcome) } else { Err(ExecuteError::IdempotencyKeyReused) });
-        }
-        Ok(())
+        Ok(answers.into_iter().map(|(place, answered)| (keyed[place], answered)).collect())
     }
 
     /// What is remembered of the capsules that the open tasks' decisions need.
@@ -204,16 +189,26 @@ impl Store {
     }
 }
 
+fn answer_known(tasks: &mut [Task], answers: Vec<(usize, Answered)>) {
+    for (index, answered) in answers {
+        let task = &mut tasks[index];
+        let is_same = task.request.idempotency.as_ref().is_some_and(|key| key.request_hash[..] == answered.request_hash);
+        task.answer = Some(if is_same { Ok(answered.outcome) } else { Err(ExecuteError::IdempotencyKeyReused) });
+    }
+}
+
 /// One request on its way to its answer.
-struct Task {
-    request: Request,
-    stream: Stream,
+pub(crate) struct Task {
+    pub(crate) request: Request,
+    pub(crate) stream: Stream,
     /// Trust no memory: load the stream and the capsule.
     afresh: bool,
     attempts: u32,
     step: Option<Step>,
-    answer: Option<Answer>,
+    pub(crate) answer: Option<Answer>,
     claim: Option<Claim>,
+    /// Whom it is about.
+    pub(crate) about: Option<About>,
 }
 
 /// Where a task stands within a round; none: it waits for the next.
@@ -228,12 +223,15 @@ enum Step {
 
 impl Task {
     fn new(request: Request) -> Self {
-        let stream =
-            Stream { tenant: request.tenant.clone(), aggregate_type: request.command.aggregate_type(), id: request.id.clone() };
-        Self { request, stream, afresh: false, attempts: 0, step: None, answer: None, claim: None }
+        let stream = request.stream();
+        Self { request, stream, afresh: false, attempts: 0, step: None, answer: None, claim: None, about: None }
     }
 
-    fn needs_own_stream(&self) -> bool {
+    fn is_keyed(&self) -> bool {
+        self.request.idempotency.is_some()
+    }
+
+    pub(crate) fn needs_own_stream(&self) -> bool {
         let is_new = matches!(self.request.command, Command::Interaction(InteractionCommand::Record(_)));
         self.afresh || !is_new || self.request.expected_version.is_some()
     }
@@ -394,6 +392,7 @@ impl Round {
             metadata,
             guard: capsule.map(|known| known.guard),
             idempotency: task.request.idempotency.clone(),
+            people_as_of: task.about.as_ref().map(|about| about.epoch),
             stream: task.stream.clone(),
         };
         let names = events.iter().map(Event::name).collect();

@@ -17,6 +17,9 @@ pub enum Error {
     PartitionCount { asked: u16, actual: u16 },
     #[error("this database holds no ledger: run the migrations first")]
     NoLedger,
+    /// Go on with the restore first.
+    #[error("this ledger is being restored, and is not whole yet: run `capsule-ledger restore postgres` to its end")]
+    Restoring,
     /// The ledger holds something that this build cannot read.
     #[error("the event {id} cannot be read")]
     Event { id: String, source: Arc<DecodeError> },

@@ -62,8 +62,8 @@ pub enum Authentication {
     Valid(Arc<KeyInfo>),
     /// No such key, or a wrong secret.
     Unknown,
-    Expired,
-    Revoked,
+    Expired(Arc<KeyInfo>),
+    Revoked(Arc<KeyInfo>),
 }
 
 /// The keys of all tenants.
@@ -88,11 +88,8 @@ impl fmt::Debug for Keys {
 pub async fn ensure_tenant(pool: &PgPool, tenant: &TenantId) -> Result<(), Error> {
     let mut vault_key = [0_u8; 32];
     rand::rng().fill_bytes(&mut vault_key);
-    sqlx::query("INSERT INTO ledger.tenants (tenant, vault_key) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(tenant.as_str())
-        .bind(vault_key.as_slice())
-        .execute(pool)
-        .await?;
+    // Where the vault was lost, the tenant is there and its key is not.
+    sqlx::query(include_str!("sql/tenant_ensure.sql")).bind(tenant.as_str()).bind(vault_key.as_slice()).execute(pool).await?;
     Ok(())
 }
 
@@ -140,9 +137,9 @@ impl Keys {
         }
         let info = &stored.info;
         Ok(if info.revoked_at.is_some() {
-            Authentication::Revoked
+            Authentication::Revoked(Arc::clone(info))
         } else if info.expires_at.is_some_and(|expires_at| expires_at <= Utc::now()) {
-            Authentication::Expired
+            Authentication::Expired(Arc::clone(info))
         } else {
             Authentication::Valid(Arc::clone(info))
         })
@@ -178,7 +175,7 @@ impl Keys {
     }
 }
 
-fn info(row: &PgRow) -> Result<KeyInfo, Error> {
+pub(crate) fn info(row: &PgRow) -> Result<KeyInfo, Error> {
     let broken = |column: &str| Error::Broken(format!("api_keys.{column}"));
     Ok(KeyInfo {
         id: row.try_get("id")?,

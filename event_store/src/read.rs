@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{AggregateType, Partition, Position, RecordedEvent, TenantId};
+use chrono::{DateTime, Utc};
+use domain::{AggregateType, Partition, Position, RecordedEvent, Stream, TenantId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
@@ -20,6 +21,12 @@ pub struct EventQuery {
     /// As clients name it.
     pub aggregate_id: Option<String>,
     pub event_type: Option<String>,
+    /// The id of the API key that caused it; or `operator` or `program`.
+    pub key: Option<String>,
+    /// Recorded at this moment or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Recorded before this moment.
+    pub to: Option<DateTime<Utc>>,
     /// At most [`EventQuery::LIMIT_MAX`].
     pub limit: usize,
 }
@@ -83,6 +90,41 @@ pub(crate) async fn event(
     row.as_ref().map(recorded).transpose()
 }
 
+/// Those of these events that are a tenant's, by partition and position.
+pub(crate) async fn events_at(
+    pool: &PgPool,
+    tenant: &TenantId,
+    places: &[(Partition, Position)],
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(include_str!("sql/read_events_at.sql"))
+        .bind(tenant.as_str())
+        .bind(places.iter().map(|(partition, _)| i32::from(partition.0)).collect::<Vec<_>>())
+        .bind(places.iter().map(|(_, position)| i64::try_from(position.0).unwrap_or(i64::MAX)).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(recorded).collect()
+}
+
+/// Where the events of these streams are, each up to a version; at most so many.
+pub(crate) async fn places_of(
+    pool: &PgPool,
+    streams: &[(Stream, u64)],
+    limit: usize,
+) -> Result<Vec<(Partition, Position)>, Error> {
+    let rows: Vec<(i32, i64)> = sqlx::query_as(include_str!("sql/read_places_of.sql"))
+        .bind(streams.iter().map(|(stream, _)| stream.aggregate_type.as_str()).collect::<Vec<_>>())
+        .bind(streams.iter().map(|(stream, _)| stream.aggregate_id()).collect::<Vec<_>>())
+        .bind(streams.iter().map(|(_, version)| i64::try_from(*version).unwrap_or(i64::MAX)).collect::<Vec<_>>())
+        .bind(limit as i64)
+        .fetch_all(pool)
+        .await?;
+    let place = |(partition, position): (i32, i64)| {
+        let partition = u16::try_from(partition).map_err(|_| Error::Broken(format!("partition {partition}")))?;
+        Ok((Partition(partition), Position(position as u64)))
+    };
+    rows.into_iter().map(place).collect()
+}
+
 pub(crate) async fn events(pool: &PgPool, tenant: &TenantId, query: EventQuery) -> Result<EventPage, Error> {
     let limit = query.limit.clamp(1, EventQuery::LIMIT_MAX);
     let (after_partition, after_position) = query
@@ -97,6 +139,9 @@ pub(crate) async fn events(pool: &PgPool, tenant: &TenantId, query: EventQuery) 
         .bind(query.aggregate_id.map(|id| format!("{tenant}/{id}")))
         .bind(query.event_type)
         .bind(limit as i64 + 1)
+        .bind(query.from)
+        .bind(query.to)
+        .bind(query.key)
         .fetch_all(pool)
         .await?;
     let mut events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;

@@ -75,6 +75,7 @@ impl PersistedEventRepository for LedgerRepository {
             metadata: Arc::from(first.metadata.to_string()),
             guard: None,
             idempotency: None,
+            people_as_of: None,
             stream,
         };
         match self.store.append(vec![commit]).await.pop().expect("one result for each commit") {

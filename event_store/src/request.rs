@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use domain::{Command, Metadata, Partition, Position, Rejection, TenantId};
+use domain::{Command, Metadata, Partition, Position, Rejection, Stream, TenantId};
 
 use crate::commit::AppendError;
 use crate::error::Error;
@@ -17,6 +17,12 @@ pub struct Request {
     /// Its `received_at` is the decision's "now". Share one among the commands of a bulk request.
     pub metadata: Arc<Metadata>,
     pub idempotency: Option<IdempotencyKey>,
+}
+
+impl Request {
+    pub fn stream(&self) -> Stream {
+        Stream { tenant: self.tenant.clone(), aggregate_type: self.command.aggregate_type(), id: self.id.clone() }
+    }
 }
 
 /// `Idempotency-Key`: the same key and request are answered as the first time. Kept per tenant.
@@ -75,9 +81,11 @@ impl From<AppendError> for ExecuteError {
     fn from(error: AppendError) -> Self {
         match error {
             // Only when it went on for every attempt there is.
-            AppendError::Conflict { .. } | AppendError::GuardMoved { .. } | AppendError::KeyTaken | AppendError::TooBusy => {
-                Self::TooBusy
-            }
+            AppendError::Conflict { .. }
+            | AppendError::GuardMoved { .. }
+            | AppendError::KeyTaken
+            | AppendError::PeopleMoved
+            | AppendError::TooBusy => Self::TooBusy,
             AppendError::ShuttingDown => Self::ShuttingDown,
             AppendError::Unavailable(error) => Self::Unavailable(error),
         }

@@ -14,14 +14,16 @@ use crate::read::recorded;
 /// What is searched for; what is left out matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchQuery {
-    /// A capsule's id, for all that happened in it.
-    pub partition_key: Option<String>,
+    /// A capsule's id: for its own events, and those of all that happened in it.
+    pub capsule: Option<String>,
     /// Stands somewhere in the payload, such as a user's pseudonym.
     pub mentions: Option<String>,
     pub aggregate_type: Option<AggregateType>,
     /// As clients name it.
     pub aggregate_id: Option<String>,
     pub event_type: Option<String>,
+    /// The id of the API key that caused it.
+    pub key: Option<String>,
     /// Recorded at this moment or later.
     pub from: Option<DateTime<Utc>>,
     /// Recorded before this moment.
@@ -76,7 +78,7 @@ async fn of_stream(pool: &PgPool, tenant: &TenantId, query: &SearchQuery, id: &s
         .bind(tenant.as_str())
         .bind(types)
         .bind(format!("{tenant}/{id}"))
-        .bind(&query.partition_key)
+        .bind(&query.capsule)
         .bind(&query.mentions)
         .bind(&query.event_type)
         .bind(query.from)
@@ -85,6 +87,7 @@ async fn of_stream(pool: &PgPool, tenant: &TenantId, query: &SearchQuery, id: &s
         .bind(place.map(|(partition, _)| i32::from(partition.0)))
         .bind(place.map(|(_, position)| stored(position)))
         .bind(query.limit as i64 + 1)
+        .bind(&query.key)
         .fetch_all(pool)
         .await?;
     let mut events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
@@ -102,8 +105,8 @@ async fn of_log(
     query: &SearchQuery,
     (partitions, looks_max): (u16, u64),
 ) -> Result<SearchPage, Error> {
-    let partitions: Vec<Partition> = match &query.partition_key {
-        Some(key) => vec![Partition::of(tenant, key, partitions)],
+    let partitions: Vec<Partition> = match &query.capsule {
+        Some(capsule) => vec![Partition::of(tenant, capsule, partitions)],
         None => (0..partitions).map(Partition).collect(),
     };
     let ranges = ranges(pool, query, &partitions).await?;
@@ -138,11 +141,12 @@ async fn look(
         .bind(looked.iter().map(|(partition, ..)| i32::from(partition.0)).collect::<Vec<_>>())
         .bind(looked.iter().map(|(_, from, _)| *from).collect::<Vec<_>>())
         .bind(looked.iter().map(|(.., most)| *most).collect::<Vec<_>>())
-        .bind(&query.partition_key)
+        .bind(&query.capsule)
         .bind(&query.mentions)
         .bind(query.aggregate_type.map(AggregateType::as_str))
         .bind(&query.event_type)
         .bind(query.limit as i64 + 1)
+        .bind(&query.key)
         .fetch_all(pool)
         .await?;
     let mut events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
@@ -169,6 +173,24 @@ async fn look(
     }
 }
 
+/// Of each partition the first position that was recorded at a moment or later.
+pub(crate) async fn first_since(
+    pool: &PgPool,
+    moment: DateTime<Utc>,
+    partitions: u16,
+) -> Result<Vec<(Partition, Position)>, Error> {
+    let found: Vec<i64> = sqlx::query_scalar(include_str!("sql/search_bounds.sql"))
+        .bind((0..i32::from(partitions)).collect::<Vec<_>>())
+        .bind(vec![moment; usize::from(partitions)])
+        .fetch_all(pool)
+        .await?;
+    if found.len() != usize::from(partitions) {
+        return Err(Error::Broken(format!("{} bounds in {partitions} partitions", found.len())));
+    }
+    let positions = found.into_iter().map(|position| Position(u64::try_from(position).unwrap_or(0)));
+    Ok((0..partitions).map(Partition).zip(positions).collect())
+}
+
 /// Of each partition the first position that is asked for, and the one after the last.
 async fn ranges(pool: &PgPool, query: &SearchQuery, partitions: &[Partition]) -> Result<Vec<(Partition, i64, i64)>, Error> {
     let to = |partition: Partition| {
@@ -182,20 +204,27 @@ async fn ranges(pool: &PgPool, query: &SearchQuery, partitions: &[Partition]) ->
     let far = |moment: DateTime<Utc>| moment.min("9000-01-01T00:00:00Z".parse().expect("a time"));
     let moments = partitions.iter().map(|partition| query.from.unwrap_or(DateTime::UNIX_EPOCH).min(to(*partition)));
     let moments = moments.chain(partitions.iter().map(|partition| far(to(*partition))));
-    let found: Vec<i64> = sqlx::query_scalar(include_str!("sql/search_bounds.sql"))
-        .bind(partitions.iter().chain(partitions).map(|partition| i32::from(partition.0)).collect::<Vec<_>>())
-        .bind(moments.collect::<Vec<_>>())
-        .fetch_all(pool)
-        .await?;
-    if found.len() != 2 * partitions.len() {
-        return Err(Error::Broken(format!("{} bounds in {} partitions", found.len(), partitions.len())));
-    }
+    let asked: Vec<_> = partitions.iter().chain(partitions).copied().zip(moments).collect();
+    let found = first_at(pool, &asked).await?;
     let (least, most) = found.split_at(partitions.len());
     let ends = partitions.iter().zip(most).map(|(partition, most)| match query.before.and_then(|before| before.place) {
         Some((of, position)) if of == *partition => stored(position),
         _ => *most,
     });
     Ok(partitions.iter().zip(least).zip(ends).map(|((partition, least), most)| (*partition, *least, most)).collect())
+}
+
+/// In each partition the first position recorded at a moment or later.
+pub(crate) async fn first_at(pool: &PgPool, asked: &[(Partition, DateTime<Utc>)]) -> Result<Vec<i64>, Error> {
+    let found: Vec<i64> = sqlx::query_scalar(include_str!("sql/search_bounds.sql"))
+        .bind(asked.iter().map(|(partition, _)| i32::from(partition.0)).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(_, moment)| *moment).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await?;
+    if found.len() != asked.len() {
+        return Err(Error::Broken(format!("{} places in {} partitions", found.len(), asked.len())));
+    }
+    Ok(found)
 }
 
 /// Takes away what is more than a page, and says where the next one begins.

@@ -25,6 +25,9 @@ pub struct Settings {
     pub committed_runs_max: usize,
     /// How many events of each partition one page of a search looks at. More than one append holds, as those are of one moment.
     pub search_looks_max: u64,
+    /// For tests that kill the process: the step at which an erasure waits for that. `asked`, `recorded`, `destroyed` or
+    /// `committed`.
+    pub hold_erasure_at: Option<String>,
 }
 
 impl Default for Settings {
@@ -41,6 +44,7 @@ impl Default for Settings {
             cached_pseudonyms_max: 500_000,
             committed_runs_max: 1_024,
             search_looks_max: 16_384,
+            hold_erasure_at: None,
         }
     }
 }

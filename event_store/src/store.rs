@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Utc};
 use domain::{Partition, Position, RecordedEvent, Stream, TenantId};
 use futures::future::join_all;
 use sqlx::PgPool;
@@ -18,6 +19,7 @@ use crate::error::Error;
 use crate::idempotency::InFlight;
 use crate::lane::{CommitResult, Lane, LaneHandle};
 use crate::read::{self, EventPage, EventQuery};
+use crate::restore;
 use crate::search::{self, SearchPage, SearchQuery};
 use crate::settings::Settings;
 use crate::streams::{self, Capsules, LoadedStream};
@@ -52,6 +54,9 @@ impl Store {
     /// Opens a migrated ledger and starts its lanes.
     pub async fn open(pool: PgPool, settings: Settings) -> Result<Self, Error> {
         let partitions = database::partition_count(&pool).await?;
+        if restore::is_under_way(&pool).await? {
+            return Err(Error::Restoring);
+        }
         let (committed, _) = broadcast::channel(settings.committed_runs_max);
         let (lanes, tasks) = (0..settings.lanes.clamp(1, partitions))
             .map(|_| Lane::start(&pool, &settings, partitions, committed.clone()))
@@ -192,6 +197,14 @@ impl Store {
         read::heads(&self.inner.pool, self.inner.partitions).await
     }
 
+    /// The next position of every partition just before a moment: below it is what was recorded earlier; index = partition.
+    pub async fn recorded_before(&self, moment: DateTime<Utc>) -> Result<Vec<Position>, Error> {
+        let partitions: Vec<Partition> = (0..self.inner.partitions).map(Partition).collect();
+        let asked: Vec<_> = partitions.into_iter().map(|partition| (partition, moment)).collect();
+        let found = search::first_at(&self.inner.pool, &asked).await?;
+        Ok(found.into_iter().map(|position| Position(position as u64)).collect())
+    }
+
     /// One event; another tenant's is not found.
     pub async fn event(
         &self,
@@ -200,6 +213,16 @@ impl Store {
         position: Position,
     ) -> Result<Option<RecordedEvent>, Error> {
         read::event(&self.inner.pool, tenant, partition, position).await
+    }
+
+    /// Those of these events that are the tenant's, by partition and position.
+    pub async fn events_at(&self, tenant: &TenantId, places: &[(Partition, Position)]) -> Result<Vec<RecordedEvent>, Error> {
+        read::events_at(&self.inner.pool, tenant, places).await
+    }
+
+    /// Where the events of these streams are, each up to a version; at most so many.
+    pub async fn places_of(&self, streams: &[(Stream, u64)], limit: usize) -> Result<Vec<(Partition, Position)>, Error> {
+        read::places_of(&self.inner.pool, streams, limit).await
     }
 
     /// A page of the tenant's events, by partition and position.
@@ -211,6 +234,11 @@ impl Store {
     pub async fn search(&self, tenant: &TenantId, query: &SearchQuery) -> Result<SearchPage, Error> {
         let looks_max = self.inner.settings.search_looks_max;
         search::search(&self.inner.pool, tenant, query, (self.partitions(), looks_max)).await
+    }
+
+    /// Of each partition the first position that was recorded at a moment or later; its head, where nothing was.
+    pub async fn first_since(&self, moment: DateTime<Utc>) -> Result<Vec<(Partition, Position)>, Error> {
+        search::first_since(&self.inner.pool, moment, self.partitions()).await
     }
 
     /// Whether the database answers within a second.

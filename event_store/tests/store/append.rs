@@ -19,6 +19,7 @@ fn published(id: &str, expected: Expected) -> Commit {
         metadata: Arc::from("{}"),
         guard: None,
         idempotency: None,
+        people_as_of: None,
     }
 }
 

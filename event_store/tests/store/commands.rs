@@ -278,6 +278,21 @@ async fn an_auditor_pages_through_what_they_ask_for() {
     let page = ledger.store.events(&tenant(), by_id).await.expect("a page");
     assert_eq!(page.events.iter().map(|event| &*event.event_type).collect::<Vec<_>>(), ["CapsuleCreated", "CapsulePublished"]);
     assert!(matches!(page.events[0].decode(), Ok(Event::Capsule(_))));
+
+    // Who did what in a time.
+    let ask = async |query: EventQuery| {
+        ledger.store.events(&tenant(), EventQuery { limit: 100, ..query }).await.expect("a page").events
+    };
+    let of_key = |key: &str| EventQuery { key: Some(key.to_owned()), ..EventQuery::default() };
+    let all = ask(of_key("k1")).await;
+    assert_eq!((all.len(), ask(of_key("k2")).await.len()), (4 + 25, 0));
+    let mut times: Vec<_> = all.iter().map(|event| event.recorded_at).collect();
+    times.sort_unstable();
+    let (from, to) = (times[1], *times.last().expect("events"));
+    let between = ask(EventQuery { from: Some(from), to: Some(to), ..of_key("k1") }).await;
+    let expected: Vec<_> = all.into_iter().filter(|event| (from..to).contains(&event.recorded_at)).collect();
+    assert!(!expected.is_empty());
+    assert_eq!(between, expected);
     ledger.end().await;
 }
 

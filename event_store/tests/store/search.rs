@@ -1,6 +1,6 @@
 //! A search's pages together are what a plain filter over all events gives, the newest first.
 
-use domain::{AggregateType, RecordedEvent, TenantId};
+use domain::{AggregateType, Metadata, RecordedEvent, TenantId};
 use event_store::{SearchQuery, Settings};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -14,11 +14,13 @@ fn newest_first(mut events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
 }
 
 fn matches(query: &SearchQuery, event: &RecordedEvent) -> bool {
-    query.partition_key.as_ref().is_none_or(|key| *key == event.partition_key)
+    let happens_in_capsules = matches!(event.aggregate_type, AggregateType::Capsule | AggregateType::Interaction);
+    query.capsule.as_ref().is_none_or(|capsule| *capsule == event.partition_key && happens_in_capsules)
         && query.mentions.as_ref().is_none_or(|text| event.payload.contains(text))
         && query.aggregate_type.is_none_or(|aggregate_type| aggregate_type == event.aggregate_type)
         && query.aggregate_id.as_ref().is_none_or(|id| *id == event.aggregate_id)
         && query.event_type.as_ref().is_none_or(|event_type| *event_type == event.event_type)
+        && query.key.as_ref().is_none_or(|key| event.metadata.contains(&format!("\"key\":\"{key}\"")))
         && query.from.is_none_or(|from| event.recorded_at >= from)
         && query.to.is_none_or(|to| event.recorded_at < to)
 }
@@ -36,12 +38,22 @@ async fn the_pages_of_a_search_are_all_that_matches_each_once_and_the_newest_fir
         let requests: Vec<_> = (0..random.random_range(1..6))
             .map(|_| {
                 number += 1;
-                record(&format!("i{number}"), &format!("c{}", random.random_range(0..6)), random.random_range(0..4))
+                let (capsule, response_ms) = (random.random_range(0..6), random.random_range(0..4));
+                let mut request = record(&format!("i{number}"), &format!("c{capsule}"), response_ms);
+                if random.random_range(0..4) == 0 {
+                    request.metadata = Metadata { key: "k2".to_owned(), ..(*request.metadata).clone() }.into();
+                }
+                request
             })
             .collect();
         ledger.store.execute_many(requests).await;
     }
     ledger.store.execute(void("i7")).await.expect("voided");
+    // Named like a capsule, and so keyed like it.
+    for capsule in 0..6 {
+        let ticket = request("tickets", &format!("c{capsule}"), "open", r#"{"account_id":"one"}"#);
+        ledger.store.execute(ticket).await.expect("opened");
+    }
     let all = newest_first(ledger.everything().await);
     assert!(all.len() > 80, "{}", all.len());
 
@@ -50,11 +62,12 @@ async fn the_pages_of_a_search_are_all_that_matches_each_once_and_the_newest_fir
         let one_in = |random: &mut StdRng, of: u32| random.random_range(0..of) == 0;
         let some = all.choose(&mut random).expect("there are events").clone();
         let query = SearchQuery {
-            partition_key: one_in(&mut random, 3).then(|| some.partition_key.clone()),
+            capsule: one_in(&mut random, 3).then(|| some.partition_key.clone()),
             mentions: one_in(&mut random, 4).then(|| "\"response_ms\":2".to_owned()),
             aggregate_type: one_in(&mut random, 3).then_some(AggregateType::Interaction),
             aggregate_id: one_in(&mut random, 6).then(|| some.aggregate_id.clone()),
             event_type: one_in(&mut random, 4).then(|| some.event_type.clone()),
+            key: one_in(&mut random, 4).then(|| ["k1", "k2"][random.random_range(0..2)].to_owned()),
             from: one_in(&mut random, 3).then(|| all.choose(&mut random).expect("one").recorded_at),
             to: one_in(&mut random, 3).then(|| all.choose(&mut random).expect("one").recorded_at),
             before: None,

@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
-use domain::{TenantId, UserId, UserRef};
+use domain::{TenantId, UserId};
 
 use crate::support::*;
 
-fn users(count: usize) -> Vec<UserRef> {
-    (0..count).map(|number| UserRef::Named(UserId::parse(format!("user-{number}@example.com")).expect("a user"))).collect()
+fn users(count: usize) -> Vec<UserId> {
+    (0..count).map(|number| UserId::parse(format!("user-{number}@example.com")).expect("a user")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,16 +19,16 @@ async fn a_user_seen_first_by_two_processes_at_once_gets_one_pseudonym() {
             if caller % 3 == 0 {
                 users.reverse();
             }
-            store.vault().resolve(&tenant(), users.iter_mut()).await.expect("resolved");
+            let mut pseudonyms = store.vault().pseudonyms(&tenant(), &users).await.expect("entered");
             if caller % 3 == 0 {
-                users.reverse();
+                pseudonyms.reverse();
             }
-            users
+            pseudonyms
         })
     });
     let results: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
-    assert!(results.iter().all(|users| *users == results[0]));
-    let distinct: BTreeSet<_> = results[0].iter().map(UserRef::pseudonym).collect();
+    assert!(results.iter().all(|pseudonyms| *pseudonyms == results[0]));
+    let distinct: BTreeSet<_> = results[0].iter().collect();
     assert_eq!(distinct.len(), 200);
     other.shutdown().await;
     ledger.end().await;
@@ -37,9 +37,8 @@ async fn a_user_seen_first_by_two_processes_at_once_gets_one_pseudonym() {
 #[tokio::test]
 async fn two_tenants_know_one_user_by_two_pseudonyms() {
     let ledger = Ledger::new().await;
-    let (mut here, mut there) = (users(1), users(1));
-    ledger.store.vault().resolve(&tenant(), here.iter_mut()).await.expect("resolved");
-    ledger.store.vault().resolve(&TenantId::parse("other").unwrap(), there.iter_mut()).await.expect("resolved");
+    let here = ledger.store.vault().pseudonyms(&tenant(), &users(1)).await.expect("entered");
+    let there = ledger.store.vault().pseudonyms(&TenantId::parse("other").unwrap(), &users(1)).await.expect("entered");
     assert_ne!(here, there);
     ledger.end().await;
 }
@@ -55,8 +54,8 @@ async fn no_user_id_is_stored_anywhere() {
     assert_eq!(word(&again), "unchanged", "the same user is the same content");
     let everything: String = sqlx::query_scalar(
         "SELECT concat((SELECT string_agg(events::text, '') FROM ledger.events AS events),
-                       (SELECT string_agg(pseudonyms::text, '') FROM ledger.pseudonyms AS pseudonyms),
-                       (SELECT string_agg(tenants::text, '') FROM ledger.tenants AS tenants))",
+                       (SELECT string_agg(pseudonyms::text, '') FROM vault.pseudonyms AS pseudonyms),
+                       (SELECT string_agg(tenants::text, '') FROM vault.tenants AS tenants))",
     )
     .fetch_one(ledger.pool())
     .await

@@ -1,0 +1,100 @@
+//! Retention rules: people of whom nothing was recorded for so many days are erased, the same way as on request.
+//!
+//! There is no index over whom events are about: the log since the rule's day is read through, once an hour at most.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use domain::{AggregateType, Metadata, Pseudonym, State, Stream, TenantId};
+use uuid::Uuid;
+
+use crate::erase::EraseError;
+use crate::error::Error;
+use crate::store::Store;
+use crate::streams;
+
+/// Erased in one go; the rest waits for the next.
+const ERASED_MAX: i64 = 10_000;
+/// Each erasure makes writes about the tenant's people that are on their way be decided again: they get through between two.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Store {
+    /// Applies the rules of every tenant who has some, unless a process did so within `every`. How many people were erased.
+    pub async fn apply_retention(&self, every: Duration) -> Result<u64, EraseError> {
+        let tenants: Vec<String> = sqlx::query_scalar(include_str!("sql/retention_claim.sql"))
+            .bind(every.as_secs_f64())
+            .fetch_all(&self.inner.pool)
+            .await
+            .map_err(Error::from)?;
+        let mut erased = 0;
+        for tenant in tenants {
+            let tenant = TenantId::parse(tenant).map_err(|_| Error::Broken("vault.tenants.tenant".to_owned()))?;
+            let Some(days) = self.retention_days(&tenant).await? else { continue };
+            erased += self.erase_idle_since(&tenant, Utc::now() - TimeDelta::days(i64::from(days))).await?;
+        }
+        Ok(erased)
+    }
+
+    /// The shortest of the tenant's rules that are in force.
+    async fn retention_days(&self, tenant: &TenantId) -> Result<Option<u32>, Error> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT aggregate_id FROM ledger.events
+             WHERE aggregate_type = 'retention_rule' AND aggregate_id >= $1 || '/' AND aggregate_id < $1 || '0'",
+        )
+        .bind(tenant.as_str())
+        .fetch_all(&self.inner.pool)
+        .await?;
+        let stream = |id: &String| Stream {
+            tenant: tenant.clone(),
+            aggregate_type: AggregateType::RetentionRule,
+            id: id[tenant.as_str().len() + 1..].to_owned(),
+        };
+        let rules: Vec<Stream> = ids.iter().map(stream).collect();
+        let loaded = streams::load(&self.inner.pool, &rules).await?;
+        let days = loaded.into_values().filter_map(|rule| match rule.state {
+            State::RetentionRule(rule) => rule.after_days(),
+            _ => None,
+        });
+        Ok(days.min())
+    }
+
+    async fn erase_idle_since(&self, tenant: &TenantId, moment: DateTime<Utc>) -> Result<u64, EraseError> {
+        // What is recorded while the log is read through is looked at again under the heads' locks.
+        let heads = self.heads().await?;
+        let idle = self.idle_since(tenant, moment).await?;
+        let metadata = Metadata {
+            key: "program".to_owned(),
+            command: "subjects/erase".to_owned(),
+            correlation_id: Uuid::now_v7().to_string(),
+            received_at: Utc::now().trunc_subsecs(6),
+        };
+        let mut erased = 0;
+        for pseudonym in idle {
+            erased += u64::from(self.erase_idle(tenant, pseudonym, &heads, &metadata).await?);
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(erased)
+    }
+
+    /// Who was met before this moment, and had no event recorded since.
+    async fn idle_since(&self, tenant: &TenantId, moment: DateTime<Utc>) -> Result<Vec<Pseudonym>, Error> {
+        let partitions: Vec<i32> = (0..i32::from(self.partitions())).collect();
+        let from: Vec<i64> = sqlx::query_scalar(include_str!("sql/search_bounds.sql"))
+            .bind(&partitions)
+            .bind(vec![moment; partitions.len()])
+            .fetch_all(&self.inner.pool)
+            .await?;
+        if from.len() != partitions.len() {
+            return Err(Error::Broken(format!("{} bounds in {} partitions", from.len(), partitions.len())));
+        }
+        let idle: Vec<Uuid> = sqlx::query_scalar(include_str!("sql/retention_idle.sql"))
+            .bind(tenant.as_str())
+            .bind(moment)
+            .bind(&partitions)
+            .bind(from)
+            .bind(ERASED_MAX)
+            .fetch_all(&self.inner.pool)
+            .await?;
+        Ok(idle.into_iter().map(Pseudonym).collect())
+    }
+}

@@ -1,0 +1,11 @@
+WITH seen AS MATERIALIZED (
+    SELECT DISTINCT payload ->> 'user_id' AS pseudonym
+    FROM unnest($3::integer[], $4::bigint[]) AS bound (partition, position)
+    JOIN ledger.events ON events.partition = bound.partition AND events.position >= bound.position
+    WHERE tenant = $1 AND payload ->> 'user_id' IS NOT NULL
+)
+SELECT stored.pseudonym
+FROM vault.pseudonyms AS stored
+WHERE stored.tenant = $1 AND stored.created_at < $2
+    AND NOT EXISTS (SELECT FROM seen WHERE seen.pseudonym = stored.pseudonym::text)
+LIMIT $5
