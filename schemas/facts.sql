@@ -160,10 +160,11 @@ CREATE TABLE lead_facts (
     qualification text COLLATE "C",
     score bigint,
     source text COLLATE "C",
+    user_id uuid,
     CONSTRAINT lead_facts_pkey PRIMARY KEY (tenant, lead_id, sequence)
 );
 CREATE OR REPLACE VIEW read.lead_facts AS
-SELECT lead_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, campaign, channel, qualification, score, source
+SELECT lead_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, campaign, channel, qualification, score, source, user_id
 FROM generation.lead_facts;
 COMMENT ON VIEW read.lead_facts IS 'One row an event: LeadCaptured, LeadTouched, LeadScored, LeadQualified, LeadDisqualified.';
 COMMENT ON COLUMN read.lead_facts.lead_id IS 'The lead as its client named it.';
@@ -179,6 +180,7 @@ COMMENT ON COLUMN read.lead_facts.channel IS 'Where they came from, such as `sea
 COMMENT ON COLUMN read.lead_facts.qualification IS 'Who says that a lead is worth the effort: mql or sql.';
 COMMENT ON COLUMN read.lead_facts.score IS 'Score.';
 COMMENT ON COLUMN read.lead_facts.source IS 'Whose work a first touch was: marketing, sales, partner or customer.';
+COMMENT ON COLUMN read.lead_facts.user_id IS 'What the ledger knows a user by: random, per tenant, meaningless without the vault.';
 
 CREATE TABLE brand_searches_facts (
     brand_searches_id text COLLATE "C" NOT NULL,
@@ -416,10 +418,11 @@ CREATE TABLE survey_facts (
     kind text COLLATE "C",
     score bigint,
     unaided boolean,
+    user_id uuid,
     CONSTRAINT survey_facts_pkey PRIMARY KEY (tenant, survey_id, sequence)
 );
 CREATE OR REPLACE VIEW read.survey_facts AS
-SELECT survey_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, account_id, aided, kind, score, unaided
+SELECT survey_id, tenant, sequence, event_type, occurred_at, recorded_at, partition, position, account_id, aided, kind, score, unaided, user_id
 FROM generation.survey_facts;
 COMMENT ON VIEW read.survey_facts IS 'One row an event: SurveySent, SurveyAnswered.';
 COMMENT ON COLUMN read.survey_facts.survey_id IS 'The survey as its client named it.';
@@ -435,6 +438,7 @@ COMMENT ON COLUMN read.survey_facts.aided IS 'brand: whether they know it from a
 COMMENT ON COLUMN read.survey_facts.kind IS 'What is asked: csat, nps or brand.';
 COMMENT ON COLUMN read.survey_facts.score IS 'csat: 1 to 5; nps: 0 to 10.';
 COMMENT ON COLUMN read.survey_facts.unaided IS 'brand: whether they name it by themselves.';
+COMMENT ON COLUMN read.survey_facts.user_id IS 'What the ledger knows a user by: random, per tenant, meaningless without the vault.';
 
 CREATE TABLE probe_facts (
     probe_id text COLLATE "C" NOT NULL,

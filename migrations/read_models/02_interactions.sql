@@ -29,6 +29,7 @@ CREATE TABLE interaction_voids (
     interaction_id text COLLATE "C" NOT NULL,
     voided_at      timestamptz NOT NULL,
     recorded_at    timestamptz NOT NULL,
+    position       bigint      NOT NULL,
     reason         text COLLATE "C" NOT NULL,
     CONSTRAINT interaction_voids_pkey PRIMARY KEY (tenant, interaction_id)
 );

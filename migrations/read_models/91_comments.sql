@@ -37,6 +37,7 @@ COMMENT ON COLUMN interaction_voids.tenant IS 'Whose it is.';
 COMMENT ON COLUMN interaction_voids.interaction_id IS 'The interaction that does not count.';
 COMMENT ON COLUMN interaction_voids.voided_at IS 'When it was found not to count, in business time.';
 COMMENT ON COLUMN interaction_voids.recorded_at IS 'When the ledger took the void.';
+COMMENT ON COLUMN interaction_voids.position IS 'The position of the void''s event, in the partition of the interaction''s.';
 COMMENT ON COLUMN interaction_voids.reason IS 'mistake, fraud, bot, test or other.';
 
 COMMENT ON COLUMN daily_counts.tenant IS 'Whose they are.';
@@ -108,7 +109,7 @@ COMMENT ON COLUMN figures.n IS 'How many facts it rests on.';
 COMMENT ON COLUMN figures.value IS 'The figure; null: no data, which is not zero.';
 COMMENT ON COLUMN figures.parts IS 'What the formula shows beside it.';
 COMMENT ON COLUMN figures.target IS 'What the plan in force names for it; null: no target.';
-COMMENT ON COLUMN figures.status IS 'reached, missed, in_progress (the period is not over), no_target or no_data.';
+COMMENT ON COLUMN figures.status IS 'reached, missed, in_progress (missed so far, by what is counted up to the end of a period that is not over), no_target or no_data.';
 COMMENT ON COLUMN figures.plan_version IS 'The version of the plan in force at the period''s end.';
 COMMENT ON COLUMN figures.is_partial IS 'The period is not over.';
 COMMENT ON COLUMN figures.restated_from IS 'What the figure was when the period closed, where it has changed since; else null.';

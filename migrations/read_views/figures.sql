@@ -15,7 +15,7 @@ COMMENT ON COLUMN {views}.figures.n IS 'How many facts it rests on.';
 COMMENT ON COLUMN {views}.figures.value IS 'The figure; null: no data, which is not zero.';
 COMMENT ON COLUMN {views}.figures.parts IS 'What the formula shows beside it.';
 COMMENT ON COLUMN {views}.figures.target IS 'What the plan in force names for it; null: no target.';
-COMMENT ON COLUMN {views}.figures.status IS 'reached, missed, in_progress (the period is not over), no_target or no_data.';
+COMMENT ON COLUMN {views}.figures.status IS 'reached, missed, in_progress (missed so far, by what is counted up to the end of a period that is not over), no_target or no_data.';
 COMMENT ON COLUMN {views}.figures.plan_version IS 'The version of the plan in force at the period''s end.';
 COMMENT ON COLUMN {views}.figures.is_partial IS 'The period is not over.';
 COMMENT ON COLUMN {views}.figures.restated_from IS 'What the figure was when the period closed, where it has changed since; else null.';

@@ -1,7 +1,8 @@
 CREATE OR REPLACE VIEW {views}.interactions AS
 SELECT i.tenant, i.interaction_id, i.capsule_id, i.user_id, i.session_id, i.kind, i.actor, i.occurred_at, i.recorded_at,
        i.feature, i.channel, i.device, i.region, i.duration_ms, i.response_ms, i.ai_response_ms, i.page_load_ms,
-       i.attributes, i.partition, i.position, v.voided_at, v.reason AS void_reason, v.recorded_at AS void_recorded_at
+       i.attributes, i.partition, i.position, v.voided_at, v.reason AS void_reason, v.recorded_at AS void_recorded_at,
+       v.position AS void_position
 FROM {generation}.interactions AS i
 LEFT JOIN {generation}.interaction_voids AS v ON v.tenant = i.tenant AND v.interaction_id = i.interaction_id;
 COMMENT ON VIEW {views}.interactions IS 'One row a recorded interaction. Those with voided_at count in no figure.';
@@ -28,3 +29,4 @@ COMMENT ON COLUMN {views}.interactions.position IS 'The position of its event; P
 COMMENT ON COLUMN {views}.interactions.voided_at IS 'When it was found not to count, in business time; null: it counts.';
 COMMENT ON COLUMN {views}.interactions.void_reason IS 'mistake, fraud, bot, test or other.';
 COMMENT ON COLUMN {views}.interactions.void_recorded_at IS 'When the ledger took the void.';
+COMMENT ON COLUMN {views}.interactions.void_position IS 'The position of the void''s event, in the same partition.';

@@ -7,6 +7,8 @@ use domain::{AggregateType, CapsuleId, Event, Partition, Position, Pseudonym, Re
 use rustc_hash::FxHashMap;
 use sqlx::PgConnection;
 
+use crate::error::Error;
+use crate::facts::columns::{aggregate_types, table_name};
 use crate::kpis::changes::Changes;
 use crate::{capsules, counts, facts, interactions, members};
 
@@ -14,13 +16,60 @@ use crate::{capsules, counts, facts, interactions, members};
 #[derive(Debug, Clone)]
 pub(crate) struct Decoded {
     pub(crate) recorded: RecordedEvent,
-    pub(crate) event: Event,
+    /// None: an operator had it left out of the read models.
+    pub(crate) event: Option<Event>,
     pub(crate) offset: Option<i64>,
+}
+
+/// One read model alone, by the name of its view in schema `read`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Only {
+    view: String,
+    /// None: figures follow from all of them.
+    folds: Option<ReadModel>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReadModel {
+    Facts,
+    Capsules,
+    Interactions,
+    Counts,
+    Members,
+}
+
+impl Only {
+    /// # Errors
+    /// [`Error::UnknownReadModel`].
+    pub fn of(view: &str) -> Result<Self, Error> {
+        let unknown = || Error::UnknownReadModel(view.to_owned());
+        let folds = match view {
+            "capsules" => Some(ReadModel::Capsules),
+            "interactions" => Some(ReadModel::Interactions),
+            "daily_counts" | "daily_totals" | "monthly_counts" => Some(ReadModel::Counts),
+            "members" | "distincts" => Some(ReadModel::Members),
+            "figures" => None,
+            _ if aggregate_types().any(|kind| table_name(kind) == view) => Some(ReadModel::Facts),
+            _ => return Err(unknown()),
+        };
+        Ok(Self { view: view.to_owned(), folds })
+    }
+
+    pub fn view(&self) -> &str {
+        &self.view
+    }
+
+    /// What replaces the live figures is always whole, and so are figures.
+    pub fn needs_all(&self) -> bool {
+        self.folds.is_none()
+    }
 }
 
 /// What is added to each read model's tables.
 #[derive(Debug, Default)]
 pub(crate) struct Delta {
+    /// The only one that is wanted; none: all.
+    only: Option<ReadModel>,
     tenants: Tenants,
     capsules: capsules::fold::Capsules,
     interactions: interactions::fold::Interactions,
@@ -64,8 +113,8 @@ pub(crate) enum WriteError {
 
 impl Delta {
     /// What these events change, in any order of partitions, each partition's in order.
-    pub(crate) fn of<'a>(events: impl IntoIterator<Item = &'a Decoded>) -> Self {
-        let mut delta = Self::default();
+    pub(crate) fn of<'a>(events: impl IntoIterator<Item = &'a Decoded>, only: Option<&Only>) -> Self {
+        let mut delta = Self { only: only.and_then(|only| only.folds), ..Self::default() };
         for event in events {
             delta.fold(event);
         }
@@ -74,11 +123,18 @@ impl Delta {
     }
 
     fn fold(&mut self, Decoded { recorded, event, .. }: &Decoded) {
+        let Some(event) = event else { return };
         let tenant = self.tenants.index(&recorded.tenant);
         match event {
-            Event::Capsule(event) => self.capsules.fold(tenant, recorded, event),
+            Event::Capsule(event) => {
+                if self.wants(ReadModel::Capsules) {
+                    self.capsules.fold(tenant, recorded, event);
+                }
+            }
             Event::Interaction(InteractionEvent::InteractionRecorded(facts)) => {
-                self.interactions.record(recorded, facts);
+                if self.wants(ReadModel::Interactions) {
+                    self.interactions.record(recorded, facts);
+                }
                 self.count(Counting {
                     tenant,
                     partition: recorded.partition,
@@ -94,7 +150,9 @@ impl Delta {
                 });
             }
             Event::Interaction(InteractionEvent::InteractionVoided(void)) => {
-                self.interactions.void(tenant, recorded, void);
+                if self.wants(ReadModel::Interactions) {
+                    self.interactions.void(tenant, recorded, void);
+                }
                 self.count(Counting {
                     tenant,
                     partition: recorded.partition,
@@ -109,8 +167,12 @@ impl Delta {
                     by: -1,
                 });
             }
+            // No figure follows from these: they are read where they were recorded.
+            Event::AuditEntry(_) | Event::Subject(_) | Event::RetentionRule(_) => {}
             event => {
-                self.facts.fold(recorded, event);
+                if self.wants(ReadModel::Facts) {
+                    self.facts.fold(recorded, event);
+                }
                 self.changes.note(tenant, recorded.aggregate_type.as_str(), day(event.occurred_at()));
             }
         }
@@ -118,9 +180,19 @@ impl Delta {
 
     fn count(&mut self, counting: Counting<'_>) {
         self.changes.note(counting.tenant, AggregateType::Interaction.as_str(), counting.occurred_day);
-        self.capsules.count(&counting);
-        self.counts.count(&counting);
-        self.members.count(&counting);
+        if self.wants(ReadModel::Capsules) {
+            self.capsules.count(&counting);
+        }
+        if self.wants(ReadModel::Counts) {
+            self.counts.count(&counting);
+        }
+        if self.wants(ReadModel::Members) {
+            self.members.count(&counting);
+        }
+    }
+
+    fn wants(&self, read_model: ReadModel) -> bool {
+        self.only.is_none_or(|only| only == read_model)
     }
 
     /// Adds everything in the caller's transaction. `owner` is a partition whose progress the caller has locked.

@@ -38,4 +38,12 @@ pub enum Error {
     /// Its runner stands still or is too slow.
     #[error("generation {generation} has not caught up with the live one in partition {partition}")]
     Behind { generation: i32, partition: Partition },
+    /// Try again in a moment: nothing has changed.
+    #[error("somebody reads the read models for longer than a cut-over lets others wait")]
+    Busy,
+    /// Wait for whoever fills it, or stop that process.
+    #[error("generation {0} is being filled by another process")]
+    BeingFilled(i32),
+    #[error("there is no read model {0}")]
+    UnknownReadModel(String),
 }

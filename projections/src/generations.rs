@@ -10,9 +10,16 @@ use tokio::time::Instant;
 use crate::analysts;
 use crate::error::Error;
 use crate::facts::columns;
-use crate::kpis;
-use crate::kpis::refresher::Refresher;
+use crate::kpis::refresher::{Moments, Refresher};
 use crate::progress::partition;
+
+pub use self::filling::{Filling, Purpose, Underway, remove_left, underway};
+pub use self::views::changed as changed_views;
+use self::views::show_all;
+pub(crate) use self::views::{all_views, show};
+
+mod filling;
+mod views;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GenerationStatus {
@@ -28,6 +35,8 @@ pub struct Generation {
     /// The Postgres schema of its tables.
     pub schema: String,
     pub status: GenerationStatus,
+    /// What it was made for; none: it was live from the start, or nobody goes on with it.
+    pub purpose: Option<Purpose>,
     /// What its tables and folds were made by.
     build: Option<String>,
 }
@@ -52,28 +61,8 @@ const INDEXES: &str = include_str!("../../migrations/read_models/90_indexes.sql"
 /// What the tables and their columns are. No part of their form: with other words a generation stays as it is.
 const COMMENTS: &str = include_str!("../../migrations/read_models/91_comments.sql");
 
-/// Raise it when a fold writes other rows of the same events: the read models are then made anew.
-const FOLDS: u32 = 1;
-
-/// The stable views over one generation; those of facts beside them.
-const VIEWS: &[(&str, &str)] = &[
-    ("capsules", include_str!("../../migrations/read_views/capsules.sql")),
-    ("interactions", include_str!("../../migrations/read_views/interactions.sql")),
-    ("daily_counts", include_str!("../../migrations/read_views/daily_counts.sql")),
-    ("daily_totals", include_str!("../../migrations/read_views/daily_totals.sql")),
-    ("monthly_counts", include_str!("../../migrations/read_views/monthly_counts.sql")),
-    ("members", include_str!("../../migrations/read_views/members.sql")),
-    ("distincts", include_str!("../../migrations/read_views/distincts.sql")),
-    ("figures", include_str!("../../migrations/read_views/figures.sql")),
-    ("figure_times", include_str!("../../migrations/read_views/figure_times.sql")),
-    ("figures_due", include_str!("../../migrations/read_views/figures_due.sql")),
-];
-
-/// Every stable view over one generation: its name, and how it is made.
-pub(crate) fn all_views() -> Vec<(String, String)> {
-    let facts = columns::aggregate_types().map(|kind| (columns::table_name(kind), columns::create_view(kind)));
-    VIEWS.iter().map(|(name, view)| ((*name).to_owned(), (*view).to_owned())).chain(facts).collect()
-}
+/// Of the rows that the folds write of a sample of events; a test holds it. So a fold that writes others makes the read models anew.
+const FOLDS: &str = include_str!("folds.sha256");
 
 fn tables() -> String {
     let facts: String = columns::aggregate_types().map(columns::create_table).collect();
@@ -101,6 +90,12 @@ const GENERATIONS_LOCK: i64 = 0x6361_7073_756c_6567;
 /// Held while read models are rebuilt for another build of the program.
 const REBUILD_LOCK: i64 = 0x6361_7073_7265_6275;
 
+/// Readers that come while a cut-over waits for those that are there already wait with it: no longer than this.
+const READERS_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// How long a removal waits for those who still read what it removes.
+const LAST_READERS_WAIT_MAX: Duration = Duration::from_secs(5);
+
 /// How long a cut-over waits for the new generation to reach the live one, whose runner stands still meanwhile.
 const CATCH_UP_MAX: Duration = Duration::from_secs(30);
 
@@ -114,7 +109,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
     let any: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT FROM projections.generations)").fetch_one(&mut *transaction).await?;
     if !any {
-        let generation = create(&mut transaction, GenerationStatus::Live).await?;
+        let generation = create(&mut transaction, GenerationStatus::Live, None).await?;
         index(&mut transaction, &generation).await?;
     }
     let live = sqlx::query(&select("status = 'live'")).fetch_optional(&mut *transaction).await?;
@@ -151,20 +146,26 @@ impl Generation {
         self.build.as_deref() == Some(this_build().as_str())
     }
 
-    /// A new, empty generation beside the live one, for a runner to fill from position 0.
+    /// A new, empty generation beside the live one, for a runner to fill from position 0; nobody else goes on with it: see
+    /// [`Filling`].
     pub async fn create_building(pool: &PgPool) -> Result<Self, Error> {
         let mut transaction = pool.begin().await?;
         lock(&mut transaction).await?;
-        let generation = create(&mut transaction, GenerationStatus::Building).await?;
+        let generation = create(&mut transaction, GenerationStatus::Building, None).await?;
         transaction.commit().await?;
         Ok(generation)
     }
 
-    /// Makes the indexes that were left out while it was loaded. Does nothing where they are there.
+    /// Makes the indexes that were left out while it was loaded, and tells PostgreSQL what is in it, so that its first readers
+    /// need not wait for that. Does nothing where that is done.
     pub async fn finish_loading(&self, pool: &PgPool) -> Result<(), Error> {
         let mut transaction = pool.begin().await?;
         index(&mut transaction, self).await?;
         transaction.commit().await?;
+        for table in loaded_tables(pool, self).await? {
+            // Not within a transaction: one by one.
+            pool.execute(format!("VACUUM (ANALYZE) {}.{table}", self.schema).as_str()).await?;
+        }
         Ok(())
     }
 
@@ -174,17 +175,10 @@ impl Generation {
     pub async fn cut_over(&self, pool: &PgPool) -> Result<(), Error> {
         self.finish_loading(pool).await?;
         // Nearly all of them; what comes until the views point here follows as it does live.
-        Refresher::build(pool, self).await?;
+        Refresher::build(pool, self, &Moments::default()).await?;
         let mut transaction = pool.begin().await?;
         lock(&mut transaction).await?;
-        let status: String = sqlx::query_scalar("SELECT status FROM projections.generations WHERE number = $1")
-            .bind(self.number)
-            .fetch_optional(&mut *transaction)
-            .await?
-            .ok_or(Error::UnknownGeneration(self.number))?;
-        if status != "building" {
-            return Err(Error::NotBuilding(self.number));
-        }
+        self.is_building(&mut transaction).await?;
         hold_live(&mut transaction).await?;
         let latest = Instant::now() + CATCH_UP_MAX;
         while let Some(partition) = behind(&mut transaction, self).await? {
@@ -193,22 +187,70 @@ impl Generation {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        sqlx::query("UPDATE projections.generations SET status = 'retired' WHERE status = 'live'")
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE projections.generations SET status = 'live', live_at = now() WHERE number = $1")
-            .bind(self.number)
-            .execute(&mut *transaction)
-            .await?;
-        show_all(&mut transaction, self).await?;
+        self.go_live(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
     }
 
+    async fn is_building(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let status: Option<String> = sqlx::query_scalar("SELECT status FROM projections.generations WHERE number = $1")
+            .bind(self.number)
+            .fetch_optional(connection)
+            .await?;
+        match status.as_deref() {
+            Some("building") => Ok(()),
+            Some(_) => Err(Error::NotBuilding(self.number)),
+            None => Err(Error::UnknownGeneration(self.number)),
+        }
+    }
+
+    /// In the caller's transaction, which has held the live one still and seen that this one has come as far.
+    async fn go_live(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        sqlx::query("UPDATE projections.generations SET status = 'retired' WHERE status = 'live'")
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query("UPDATE projections.generations SET status = 'live', live_at = now() WHERE number = $1")
+            .bind(self.number)
+            .execute(&mut *connection)
+            .await?;
+        show_all(connection, self).await
+    }
+
+    /// As [`Self::cut_over`], in a transaction that holds the live generation still already, and at once or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where somebody reads for longer than others should wait: let the live one go on, and try again.
+    pub(crate) async fn cut_over_held(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        self.is_building(connection).await?;
+        if let Some(partition) = behind(connection, self).await? {
+            return Err(Error::Behind { generation: self.number, partition });
+        }
+        // It may have been filled from where no offsets are known.
+        sqlx::query(
+            "UPDATE projections.progress AS own SET kafka_offset_hint = live.kafka_offset_hint
+             FROM projections.progress AS live JOIN projections.generations ON number = live.generation AND status = 'live'
+             WHERE own.generation = $1 AND own.kafka_offset_hint IS NULL AND own.projection = live.projection
+                 AND own.partition = live.partition AND own.next_position = live.next_position",
+        )
+        .bind(self.number)
+        .execute(&mut *connection)
+        .await?;
+        connection.execute(format!("SET LOCAL lock_timeout = '{}ms'", READERS_WAIT_MAX.as_millis()).as_str()).await?;
+        match self.go_live(connection).await {
+            Err(Error::Database(source)) if is_lock_not_had(&source) => Err(Error::Busy),
+            done => done,
+        }
+    }
+
     /// Removes the tables and progress of a generation that is not live.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where somebody still reads it.
     pub async fn remove(&self, pool: &PgPool) -> Result<(), Error> {
         let mut transaction = pool.begin().await?;
         lock(&mut transaction).await?;
+        let patience = format!("SET LOCAL lock_timeout = '{}ms'", LAST_READERS_WAIT_MAX.as_millis());
+        (&mut *transaction).execute(patience.as_str()).await?;
         let live: bool =
             sqlx::query_scalar("SELECT EXISTS (SELECT FROM projections.generations WHERE number = $1 AND status = 'live')")
                 .bind(self.number)
@@ -225,7 +267,10 @@ impl Generation {
             .bind(self.number)
             .execute(&mut *transaction)
             .await?;
-        (&mut *transaction).execute(format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema).as_str()).await?;
+        let dropped = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
+        if let Err(source) = (&mut *transaction).execute(dropped.as_str()).await {
+            return Err(if is_lock_not_had(&source) { Error::Busy } else { source.into() });
+        }
         transaction.commit().await?;
         Ok(())
     }
@@ -277,25 +322,36 @@ async fn behind(connection: &mut PgConnection, generation: &Generation) -> Resul
     Ok(behind.map(partition))
 }
 
-async fn lock(connection: &mut PgConnection) -> Result<(), Error> {
+/// Whether it was given up waiting for others, or they and this waited for each other.
+fn is_lock_not_had(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| ["55P03", "40P01"].contains(&&*code))
+}
+
+pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), Error> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(GENERATIONS_LOCK).execute(connection).await?;
     Ok(())
 }
 
-async fn create(connection: &mut PgConnection, status: GenerationStatus) -> Result<Generation, Error> {
+async fn create(
+    connection: &mut PgConnection,
+    status: GenerationStatus,
+    purpose: Option<Purpose>,
+) -> Result<Generation, Error> {
     let number: i32 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM projections.generations")
         .fetch_one(&mut *connection)
         .await?;
-    let generation = Generation { number, schema: format!("generation_{number}"), status, build: Some(this_build()) };
+    let generation = Generation { number, schema: format!("generation_{number}"), status, purpose, build: Some(this_build()) };
     let word = if status == GenerationStatus::Live { "live" } else { "building" };
     sqlx::query(
-        "INSERT INTO projections.generations (number, schema_name, status, live_at, build)
-         VALUES ($1, $2, $3, CASE WHEN $3 = 'live' THEN now() END, $4)",
+        "INSERT INTO projections.generations (number, schema_name, status, live_at, build, purpose, request)
+         VALUES ($1, $2, $3, CASE WHEN $3 = 'live' THEN now() END, $4, $5, $6)",
     )
     .bind(number)
     .bind(&generation.schema)
     .bind(word)
     .bind(&generation.build)
+    .bind(generation.purpose.as_ref().map(Purpose::as_str))
+    .bind(generation.purpose.as_ref().and_then(Purpose::request))
     .execute(&mut *connection)
     .await?;
     (&mut *connection).execute(format!("CREATE SCHEMA {}", generation.schema).as_str()).await?;
@@ -320,6 +376,15 @@ async fn is_explained(connection: &mut PgConnection, generation: &Generation) ->
     Ok(is_explained)
 }
 
+/// Its tables whose contents PostgreSQL was not told of.
+async fn loaded_tables(pool: &PgPool, generation: &Generation) -> Result<Vec<String>, Error> {
+    let tables = sqlx::query_scalar(
+        "SELECT relname::text FROM pg_stat_all_tables
+         WHERE schemaname = $1 AND last_analyze IS NULL AND last_autoanalyze IS NULL ORDER BY relname",
+    );
+    Ok(tables.bind(&generation.schema).fetch_all(pool).await?)
+}
+
 async fn index(connection: &mut PgConnection, generation: &Generation) -> Result<(), Error> {
     in_schema(connection, generation, &indexes()).await
 }
@@ -333,26 +398,8 @@ async fn in_schema(connection: &mut PgConnection, generation: &Generation, state
     Ok(())
 }
 
-/// All that readers see: the views over a generation, and those of the KPIs over them.
-async fn show_all(connection: &mut PgConnection, generation: &Generation) -> Result<(), Error> {
-    show(connection, generation, "read").await?;
-    kpis::views::show(connection).await?;
-    analysts::grant_views(connection).await
-}
-
-/// Makes the views over a generation in the schema `views`. Replacing keeps grants, and what others built on the views.
-pub(crate) async fn show(connection: &mut PgConnection, generation: &Generation, views: &str) -> Result<(), Error> {
-    for (name, view) in all_views() {
-        let statements = view.replace("{generation}", &generation.schema).replace("{views}", views);
-        // Whoever reads the view is who the tables' row security asks about.
-        let invoked = format!("{statements}\nALTER VIEW {views}.{name} SET (security_invoker = true)");
-        (&mut *connection).execute(invoked.as_str()).await?;
-    }
-    Ok(())
-}
-
 fn select(condition: &str) -> String {
-    format!("SELECT number, schema_name, status, build FROM projections.generations WHERE {condition}")
+    format!("SELECT number, schema_name, status, build, purpose, request FROM projections.generations WHERE {condition}")
 }
 
 fn generation(row: &sqlx::postgres::PgRow) -> Result<Generation, Error> {
@@ -362,5 +409,6 @@ fn generation(row: &sqlx::postgres::PgRow) -> Result<Generation, Error> {
         _ => GenerationStatus::Retired,
     };
     let (number, schema, build) = (row.try_get("number")?, row.try_get("schema_name")?, row.try_get("build")?);
-    Ok(Generation { number, schema, status, build })
+    let purpose = Purpose::of(row.try_get("purpose")?, row.try_get("request")?);
+    Ok(Generation { number, schema, status, purpose, build })
 }

@@ -6,6 +6,7 @@ pub mod definitions;
 pub mod evaluate;
 pub mod explain;
 pub(crate) mod formula;
+pub mod late;
 mod notes;
 pub mod plans;
 pub mod query;

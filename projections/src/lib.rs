@@ -10,6 +10,7 @@
 //!   that the fold is added to, and the `query` that answers.
 //! * [`reports`]: what reviews look at, from figures and plan.
 //! * [`generations`] and [`compare`]: building all read models anew beside the live ones, comparing, cutting over.
+//! * [`past`]: what a generation that was filled up to the past says, beside the live one.
 
 pub mod analysts;
 pub mod capsules;
@@ -23,15 +24,19 @@ pub mod interactions;
 pub mod kpis;
 mod members;
 pub mod north_star;
+pub mod past;
 pub mod progress;
 pub mod reports;
 pub mod runner;
 pub mod source;
 pub mod stages;
 
-pub use compare::{Difference, Held, compare};
+pub use compare::{Comparison, Difference, Held, are_figures_due, compare};
+pub use delta::Only;
 pub use error::{BoxError, Error};
-pub use generations::{Generation, GenerationStatus, RebuildTurn, migrate};
+pub use generations::{
+    Filling, Generation, GenerationStatus, Purpose, RebuildTurn, Underway, changed_views, migrate, remove_left, underway,
+};
 pub use progress::{Fault, Mark, Progress, Start, faults, marks, starts};
-pub use runner::{Runner, Settings, Stopped};
+pub use runner::{Runner, Settings, Skipped, Stopped};
 pub use source::{PartitionBatch, Source, SourceBatch, SourceFault, Sourced};

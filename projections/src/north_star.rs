@@ -4,4 +4,5 @@
 
 mod query;
 
-pub use query::{Period, SeriesQuery, first_month, series};
+pub(crate) use query::series_in;
+pub use query::{Period, SeriesQuery, Since, add_since, first_month, series};

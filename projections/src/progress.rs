@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use domain::{Partition, Position};
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::{PgExecutor, PgPool, Row};
 
 use crate::error::Error;
 use crate::generations::Generation;
@@ -63,13 +63,13 @@ pub async fn starts(pool: &PgPool, generation: &Generation, partitions: &[Partit
 }
 
 /// How far the live generation has come, by partition.
-pub async fn marks(pool: &PgPool) -> Result<Vec<Mark>, Error> {
+pub async fn marks(executor: impl PgExecutor<'_>) -> Result<Vec<Mark>, Error> {
     let rows = sqlx::query(
         "SELECT partition, next_position, last_recorded_at, updated_at
          FROM projections.progress JOIN projections.generations ON number = generation
          WHERE status = 'live' AND projection = 'read_models' ORDER BY partition",
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await?;
     rows.iter()
         .map(|row| {

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod funnels;
 pub mod gates;
 pub mod headcount;
+pub mod key_results;
 pub mod retention;
 pub mod risks;
 pub mod service_levels;

@@ -7,6 +7,7 @@ mod apply;
 mod batch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -19,10 +20,15 @@ use tracing::{error, info, warn};
 
 use self::apply::{Applied, ApplyError, Slice, Target};
 use self::batch::{Group, Run, lane_of, prepare, with_causes};
+use crate::delta::Only;
 use crate::error::Error;
 use crate::generations::{Generation, GenerationStatus};
 use crate::progress::{Progress, stored};
 use crate::source::{Source, SourceFault};
+
+/// Events that are left out of the read models, as entries of the ledger's audit log say. Whoever folds the log leaves out the
+/// same ones: read them before the first event is folded.
+pub type Skipped = BTreeSet<(Partition, Position)>;
 
 /// How a runner works.
 #[derive(Debug, Clone)]
@@ -41,6 +47,9 @@ pub struct Settings {
     pub progress: Option<watch::Sender<Progress>>,
     /// Stop each partition here, and return when all have come so far.
     pub until: Option<Progress>,
+    /// Fold one read model alone, to look at it; none: all, as whoever is to serve needs them.
+    pub only: Option<Only>,
+    pub skipped: Arc<Skipped>,
 }
 
 impl Default for Settings {
@@ -52,6 +61,8 @@ impl Default for Settings {
             writers: 1,
             progress: None,
             until: None,
+            only: None,
+            skipped: Arc::default(),
         }
     }
 }
@@ -94,7 +105,7 @@ impl Runner {
             let (sender, receiver) = mpsc::channel(PREPARED_MAX);
             senders.push(sender);
             let writer = Writer {
-                target: Target { pool: pool.clone(), generation: generation.clone(), loading },
+                target: Target { pool: pool.clone(), generation: generation.clone(), loading, only: settings.only.clone() },
                 lane,
                 settings: settings.clone(),
                 cancel: done.clone(),
@@ -189,7 +200,7 @@ impl Writer {
     /// Writes one batch's partitions of this lane.
     async fn write(&mut self, group: Group) -> Option<Stopped> {
         let started = Instant::now();
-        let mut group = group.without(&self.faulted);
+        let mut group = group.without(&self.faulted, self.settings.only.as_ref());
         let told = std::mem::take(&mut group.faults);
         let mut met = Vec::new();
         if !group.runs.is_empty() {
@@ -398,9 +409,11 @@ async fn fetch<S: Source>(mut source: S, writers: Vec<mpsc::Sender<Group>>, sett
         let next = Instant::now() + settings.batch_pace;
         let is_small = batch.partitions.iter().map(|partition| partition.events.len()).sum::<usize>() < SMALL;
         let ended = batch.ended;
-        let (until, lanes) = (settings.until.clone(), writers.len());
+        let (until, lanes, only) = (settings.until.clone(), writers.len(), settings.only.clone());
+        let skipped = Arc::clone(&settings.skipped);
         // Decoding a large batch takes long enough to keep others of this thread waiting.
-        let groups = match tokio::task::spawn_blocking(move || prepare(batch, until.as_ref(), lanes)).await {
+        let prepare = move || prepare(batch, until.as_ref(), &skipped, lanes, only.as_ref());
+        let groups = match tokio::task::spawn_blocking(prepare).await {
             Ok(groups) => groups,
             Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
             Err(_) => return, // the runtime is shutting down

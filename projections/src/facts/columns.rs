@@ -18,6 +18,9 @@ const SHARED: [(&str, &str, &str); 7] = [
     ("position", "bigint NOT NULL", "The position of its event; PARTITION-POSITION is the event's id."),
 ];
 
+/// What is personal is in no read model, not even sealed.
+pub(crate) const SEALED: &str = "sealed";
+
 /// The type of a column of money.
 const AMOUNT: &str = "numeric(14, 2)";
 
@@ -28,10 +31,17 @@ pub(crate) struct Column {
     comment: String,
 }
 
-/// Every kind of aggregate that has a table of facts: all but those with read models of their own.
+/// Every kind of aggregate that has a table of facts: all but those with read models of their own, and those that no figure
+/// follows from and that are not for analysts: the audit log, and what is recorded of forgetting people.
 pub(crate) fn aggregate_types() -> impl Iterator<Item = AggregateType> {
-    let own = [AggregateType::Capsule, AggregateType::Interaction];
-    AggregateType::ALL.iter().copied().filter(move |aggregate_type| !own.contains(aggregate_type))
+    let others = [
+        AggregateType::Capsule,
+        AggregateType::Interaction,
+        AggregateType::AuditEntry,
+        AggregateType::Subject,
+        AggregateType::RetentionRule,
+    ];
+    AggregateType::ALL.iter().copied().filter(move |aggregate_type| !others.contains(aggregate_type))
 }
 
 /// The name of its table and of its view.
@@ -130,7 +140,7 @@ pub(crate) fn columns(aggregate_type: AggregateType) -> Vec<Column> {
     for event in aggregate_type.events() {
         let schema = (event.schema)().to_value();
         for (name, property) in properties(&schema) {
-            if name != "occurred_at" {
+            if name != "occurred_at" && name != SEALED {
                 let meaning = Meaning { said: descriptions.get(name).cloned(), part_of: None };
                 for column in of_property(name, property, &schema, &meaning) {
                     let known = columns.entry(column.name.clone()).or_insert_with(|| column.clone());

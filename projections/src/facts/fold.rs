@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{AggregateType, Event, RecordedEvent};
 use serde_json::{Map, Value};
 
-use super::columns::{column_names, id_column};
+use super::columns::{SEALED, column_names, id_column};
 use crate::progress::stored;
 
 /// Rows as JSON, by the kind of aggregate.
@@ -19,7 +19,7 @@ impl Facts {
         let aggregate_type = event.aggregate_type();
         let mut row = Map::new();
         let names = column_names(aggregate_type);
-        for (name, value) in event.fields() {
+        for (name, value) in event.fields().into_iter().filter(|(name, _)| name != SEALED) {
             flatten(&mut row, names, &name, value);
         }
         row.insert(id_column(aggregate_type), recorded.aggregate_id.clone().into());

@@ -21,6 +21,7 @@ pub(super) struct Void {
     pub(super) interaction_id: String,
     pub(super) voided_at: DateTime<Utc>,
     pub(super) recorded_at: DateTime<Utc>,
+    pub(super) position: i64,
     pub(super) reason: &'static str,
 }
 
@@ -81,6 +82,7 @@ impl Interactions {
             interaction_id: recorded.aggregate_id.clone(),
             voided_at: void.occurred_at,
             recorded_at: recorded.recorded_at,
+            position: stored(recorded.position),
             reason: reason(void.reason),
         });
     }

@@ -27,13 +27,14 @@ pub(crate) async fn add(
     if !interactions.voids.is_empty() {
         let voids = &interactions.voids;
         sqlx::query(
-            "INSERT INTO interaction_voids (tenant, interaction_id, voided_at, recorded_at, reason)
-             SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])",
+            "INSERT INTO interaction_voids (tenant, interaction_id, voided_at, recorded_at, position, reason)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::text[])",
         )
         .bind(voids.iter().map(|void| tenants.name(void.tenant)).collect::<Vec<_>>())
         .bind(voids.iter().map(|void| void.interaction_id.as_str()).collect::<Vec<_>>())
         .bind(voids.iter().map(|void| void.voided_at).collect::<Vec<_>>())
         .bind(voids.iter().map(|void| void.recorded_at).collect::<Vec<_>>())
+        .bind(voids.iter().map(|void| void.position).collect::<Vec<_>>())
         .bind(voids.iter().map(|void| void.reason).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;

@@ -30,6 +30,18 @@ impl Terms {
         let plans = Plans::load(connection, schema, tenant).await?;
         Ok(Self { plans, definitions: Definitions::load(connection, schema, tenant).await? })
     }
+
+    /// With what is known by a moment of when the company began.
+    pub(crate) async fn as_known(
+        &self,
+        connection: &mut PgConnection,
+        schema: &str,
+        tenant: &TenantId,
+        known: Known,
+    ) -> Result<Self, Error> {
+        let plans = self.plans.clone().as_known(connection, schema, tenant, known).await?;
+        Ok(Self { plans, definitions: self.definitions.clone() })
+    }
 }
 
 /// What is to be evaluated.

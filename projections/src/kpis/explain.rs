@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
 use domain::money::Currency;
 use domain::period::midnight;
-use domain::{Grain, TenantId};
+use domain::{Grain, Partition, Position, TenantId};
 use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -20,9 +20,10 @@ use super::formula::parts;
 use super::query::{Known, Question};
 use super::shown::Shown;
 use crate::error::Error;
+use crate::progress::marks;
 
 /// Which figure is to be explained, and which page of its parts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExplainQuery {
     pub grain: Grain,
     /// The period's first day.
@@ -57,6 +58,8 @@ pub struct Explanation {
     pub totals: Totals,
     /// In order of reasons.
     pub left_out: Vec<LeftOut>,
+    /// The next position of each partition that has one: it follows from the events before them, and from no others.
+    pub marks: Vec<(Partition, Position)>,
 }
 
 /// One deal, deployment, user, … of a figure.
@@ -123,6 +126,7 @@ pub async fn explain(
     let known_before = query.as_of.map(|day| midnight(day + Days::new(1)));
     let now = known_before.map_or(query.now, |moment| moment.min(query.now));
     let known = known_before.map_or(Known::Now, Known::Before);
+    let terms = terms.as_known(&mut transaction, "read", tenant, known).await?;
     let evaluation = Evaluation { schema: "read", tenant, kpi, terms: &terms, definition: Some(definition), now, known };
     let figures = evaluation.over(&mut transaction, query.grain, &[query.period]).await?;
     let figure = figures.into_iter().find(|shown| shown.figure.segment == query.segment);
@@ -141,10 +145,11 @@ pub async fn explain(
     if figure.is_none() {
         found = Found { parts: Vec::new(), has_more: false, totals: Totals::default(), ..found };
     }
+    let marks = marks(&mut *transaction).await?.into_iter().map(|mark| (mark.partition, mark.next_position)).collect();
     transaction.commit().await?;
     let currency = terms.plans.in_force(midnight(query.grain.next(query.period)).min(now), known).plan.currency;
     let Found { parts, has_more, totals, left_out } = found;
-    Ok(Some(Explanation { figure, definition, parameters, currency, parts, has_more, totals, left_out }))
+    Ok(Some(Explanation { figure, definition, parameters, currency, parts, has_more, totals, left_out, marks }))
 }
 
 /// A page of the parts of one segment.
@@ -171,7 +176,7 @@ pub async fn parts_of(
     question: &Question<'_>,
     page: &Page<'_>,
 ) -> Result<Found, Error> {
-    let statement = include_str!("explain.sql").replace("{told}", &parts(question.kpi, schema));
+    let statement = include_str!("explain.sql").replace("{told}", &parts(question.kpi, schema, "segment = $10"));
     let period = *question.periods.first().expect("a figure is of a period");
     let end = midnight(question.grain.next(period));
     let known = match question.known {
@@ -179,7 +184,7 @@ pub async fn parts_of(
         Known::Before(moment) => Some(moment),
         Known::AtClose => Some(end),
     };
-    let in_force = question.plans.in_force(end.min(question.now), question.known);
+    let in_force = question.in_force(end);
     let mut transaction = sqlx::Connection::begin(connection).await?;
     // As for figures.
     (&mut *transaction).execute("SET LOCAL enable_nestloop = off").await?;
@@ -218,12 +223,12 @@ fn found(row: &PgRow, limit: u32) -> Result<Found, Error> {
 struct Sums(#[serde(deserialize_with = "decimals")] BTreeMap<String, Decimal>);
 
 /// Of texts: a JSON number would not keep all digits.
-fn decimals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Decimal>, D::Error> {
+pub(super) fn decimals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Decimal>, D::Error> {
     let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
     texts.into_iter().map(|(name, text)| Ok((name, text.parse().map_err(D::Error::custom)?))).collect()
 }
 
-fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+pub(super) fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
 }

@@ -23,6 +23,7 @@ const SHARED: &[(&str, &str)] = &[
     ("{deployments}", include_str!("formulas/shared/deployments.sql")),
     ("{employments}", include_str!("formulas/shared/employments.sql")),
     ("{is_active}", include_str!("formulas/shared/is_active.sql")),
+    ("{event_and_void}", include_str!("formulas/shared/event_and_void.sql")),
     ("{event}", "(partition || '-' || position)"),
     ("{events}", "string_agg(partition || '-' || position, ' ')"),
     ("{recurring_revenue}", include_str!("formulas/shared/recurring_revenue.sql")),
@@ -128,12 +129,14 @@ pub(crate) fn formula(kpi: &Kpi, schema: &str) -> String {
     formula
 }
 
-/// The parts of a KPI's figures over one period of `periods`, and what they leave out, in one shape.
-pub(crate) fn parts(kpi: &Kpi, schema: &str) -> String {
+/// The parts of a KPI's figures over one period of `periods`, and what they leave out, in one shape; of the segments that a condition
+/// asks for.
+pub(crate) fn parts(kpi: &Kpi, schema: &str, is_asked: &str) -> String {
     let text = text(kpi, schema).replace(EXPLAINING, "").replace(EXPLAINED, "");
     let (parts, rest) = text.split_once(FIGURE).expect("a test holds that every formula has its parts");
     let left_out = rest.split_once(LEFT_OUT).map_or("SELECT NULL AS part WHERE false", |(_, left_out)| left_out);
-    let told = include_str!("told.sql").replace("{parts}", parts).replace("{left_out}", left_out);
+    let told = include_str!("told.sql").replace("{is_asked}", is_asked);
+    let told = told.replace("{parts}", parts).replace("{left_out}", left_out);
     if SET_WISE.contains(&kpi.id) {
         told
     } else {

@@ -9,7 +9,12 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, Row};
 
 use super::formula::formula;
+use super::refresher::Moments;
 use crate::error::Error;
+
+/// Of the figures that are made of a sample of facts; a test holds it. So they are made anew also where not a formula was changed, but
+/// what is done with what it gives.
+const FIGURES: &str = include_str!("figures.sha256");
 
 /// Before any fact.
 const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day");
@@ -78,7 +83,7 @@ pub(super) async fn note_changes(connection: &mut PgConnection, today: NaiveDate
 pub(super) async fn note_formulas(connection: &mut PgConnection, firsts: &Firsts, today: NaiveDate) -> Result<(), Error> {
     let mut transaction = connection.begin().await?;
     for kpi in kpis::register() {
-        let digest = Sha256::digest(format!("{kpi:?}\n{}\n{}", kpi.default_definition(), formula(kpi, "read")));
+        let digest = Sha256::digest(format!("{kpi:?}\n{}\n{}\n{FIGURES}", kpi.default_definition(), formula(kpi, "read")));
         let changed = sqlx::query(
             "INSERT INTO figure_formulas AS kept (kpi, sha256) VALUES ($1, $2)
              ON CONFLICT ON CONSTRAINT figure_formulas_pkey DO UPDATE SET sha256 = excluded.sha256
@@ -109,6 +114,25 @@ pub(super) async fn note_days(connection: &mut PgConnection, firsts: &Firsts, to
     let from_day = oldest.map_or(today, |oldest| oldest.date_naive()) - Days::new(1);
     note(&mut transaction, firsts, None, &kpis::register().collect::<Vec<_>>(), (from_day.min(today), today)).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Has figures made anew that were made at another moment than these say.
+pub(super) async fn note_moments(connection: &mut PgConnection, moments: &Moments, today: NaiveDate) -> Result<(), Error> {
+    let (tenants, kpis, times) = moments.columns();
+    sqlx::query(
+        "INSERT INTO pending_figures AS kept (tenant, kpi, from_day, to_day)
+         SELECT tenant, kpi, $4, $5 FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS asked (tenant, kpi, computed_at)
+         JOIN figure_times AS made USING (tenant, kpi) WHERE made.computed_at <> asked.computed_at
+         ON CONFLICT ON CONSTRAINT pending_figures_pkey DO UPDATE SET from_day = excluded.from_day, to_day = excluded.to_day",
+    )
+    .bind(tenants)
+    .bind(kpis)
+    .bind(times)
+    .bind(FIRST_DAY)
+    .bind(today)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

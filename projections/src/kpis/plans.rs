@@ -1,8 +1,8 @@
 //! The plans that were adopted, and which of them is in force at a moment.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use domain::TenantId;
 use domain::plan::{Plan, month_number};
+use domain::{Grain, TenantId};
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, Row};
 
@@ -55,6 +55,41 @@ impl Plans {
         let statement = format!("SELECT min(month) FROM {schema}.monthly_counts WHERE tenant = $1");
         let first_interaction_month = sqlx::query_scalar(&statement).bind(tenant.as_str()).fetch_one(connection).await?;
         Ok(Self { adopted, carried: Plan::carried(), first_interaction_month })
+    }
+
+    /// The same with the company's first month as far as it was known: interactions of an earlier one may have come in since.
+    pub async fn as_known(
+        mut self,
+        connection: &mut PgConnection,
+        schema: &str,
+        tenant: &TenantId,
+        known: Known,
+    ) -> Result<Self, Error> {
+        let Known::Before(moment) = known else { return Ok(self) };
+        let recorded = format!(
+            "FROM {schema}.daily_counts
+             WHERE tenant = $1 AND recorded_day::timestamp AT TIME ZONE 'UTC' < $2 AND occurred_day >= $3"
+        );
+        let next = format!("SELECT occurred_day {recorded} ORDER BY occurred_day LIMIT 1");
+        // All of a month's interactions may have been voided by then.
+        let counts =
+            format!("SELECT EXISTS (SELECT {recorded} AND occurred_day < $4 GROUP BY kind, actor HAVING sum(count) <> 0)");
+        let mut from = NaiveDate::from_ymd_opt(1, 1, 1).expect("a day");
+        self.first_interaction_month = loop {
+            let day: Option<NaiveDate> = sqlx::query_scalar(&next)
+                .bind(tenant.as_str())
+                .bind(moment)
+                .bind(from)
+                .fetch_optional(&mut *connection)
+                .await?;
+            let Some(month) = day.map(|day| Grain::Month.start(day)) else { break None };
+            from = Grain::Month.next(month);
+            let count = sqlx::query_scalar(&counts).bind(tenant.as_str()).bind(moment).bind(month).bind(from);
+            if count.fetch_one(&mut *connection).await? {
+                break Some(month);
+            }
+        };
+        Ok(self)
     }
 
     /// The one adopted last before a moment, by what is known; where there is none, the plan that the project carries.

@@ -29,6 +29,13 @@ pub struct Question<'a> {
     pub definition: &'a Value,
 }
 
+impl Question<'_> {
+    /// The plan that a period with this end is held against.
+    pub(super) fn in_force(&self, end: DateTime<Utc>) -> InForce<'_> {
+        self.plans.in_force(end.min(self.now), self.known)
+    }
+}
+
 /// Which facts a figure may rest on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
@@ -66,8 +73,7 @@ pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Que
         Known::Before(moment) => vec![Some(moment); ends.len()],
         Known::AtClose => ends.iter().copied().map(Some).collect(),
     };
-    let in_force: Vec<InForce<'_>> =
-        ends.iter().map(|end| question.plans.in_force(*end.min(&question.now), question.known)).collect();
+    let in_force: Vec<InForce<'_>> = ends.iter().map(|end| question.in_force(*end)).collect();
     let needs_plan = statement.contains("p.plan");
     let mut transaction = connection.begin().await?;
     // How much is known by a moment is guessed far too low, and a nested loop over what was guessed to be one row never ends.

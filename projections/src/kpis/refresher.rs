@@ -17,7 +17,7 @@ use tracing::{error, info};
 
 use super::currencies::in_others;
 use super::evaluate::{Evaluation, Terms};
-use super::notes::{Firsts, note_changes, note_days, note_formulas};
+use super::notes::{Firsts, note_changes, note_days, note_formulas, note_moments};
 use super::query::Known;
 use super::shown::Shown;
 use crate::error::Error;
@@ -146,7 +146,7 @@ impl Refresher {
     pub async fn refresh(&mut self) -> Result<bool, Error> {
         let Some(mut connection) = self.lead().await? else { return Ok(false) };
         let generation = Generation::live(&self.pool).await?;
-        self.bring_up(&mut connection, &generation, "read").await?;
+        self.bring_up(&mut connection, &generation, "read", &Moments::default()).await?;
         self.leading = Some(connection);
         Ok(true)
     }
@@ -167,30 +167,51 @@ impl Refresher {
         Ok(None)
     }
 
-    /// Makes all figures of a generation that is being built.
-    pub(crate) async fn build(pool: &PgPool, generation: &Generation) -> Result<(), Error> {
+    /// Makes all figures of a generation that is being built, as they stood at these moments; others as they stand now.
+    pub async fn build(pool: &PgPool, generation: &Generation, moments: &Moments) -> Result<(), Error> {
         let mut connection = pool.acquire().await?.detach();
         let mut transaction = connection.begin().await?;
         let views = format!("{}_views", generation.schema);
         (&mut *transaction).execute(format!("CREATE SCHEMA {views}").as_str()).await?;
         show(&mut transaction, generation, &views).await?;
-        Self::new(pool.clone(), Pace::AT_ONCE, Lane::All).bring_up(&mut transaction, generation, &views).await?;
+        let mut refresher = Self::new(pool.clone(), Pace::AT_ONCE, Lane::All);
+        refresher.bring_up(&mut transaction, generation, &views, moments).await?;
         (&mut *transaction).execute(format!("DROP SCHEMA {views} CASCADE").as_str()).await?;
         transaction.commit().await?;
         connection.close().await?;
         Ok(())
     }
 
-    async fn bring_up(&mut self, connection: &mut PgConnection, generation: &Generation, views: &str) -> Result<(), Error> {
-        // One clock for all processes: the database's.
-        let now: DateTime<Utc> = sqlx::query_scalar("SELECT now()").fetch_one(&mut *connection).await?;
+    /// Makes those anew that changed facts concern, or that were made at another moment than these say: for a generation that nobody else
+    /// refreshes, in the caller's transaction.
+    pub async fn follow(
+        pool: &PgPool,
+        connection: &mut PgConnection,
+        (generation, views): (&Generation, &str),
+        moments: &Moments,
+    ) -> Result<(), Error> {
+        let mut refresher = Self::new(pool.clone(), Pace::AT_ONCE, Lane::All);
+        // Formulas and days are those that it was built with.
+        refresher.seen = Some(Seen { generation: generation.number, today: clock(connection).await?.date_naive() });
+        refresher.bring_up(connection, generation, views, moments).await
+    }
+
+    async fn bring_up(
+        &mut self,
+        connection: &mut PgConnection,
+        generation: &Generation,
+        views: &str,
+        moments: &Moments,
+    ) -> Result<(), Error> {
         let set = format!("SET search_path = {}", generation.schema);
         connection.execute(set.as_str()).await?;
-        let seen = Seen { generation: generation.number, today: now.date_naive() };
+        let seen = Seen { generation: generation.number, today: clock(connection).await?.date_naive() };
         let firsts = match self.lane {
             Lane::Slow => Firsts::load(connection).await?,
-            Lane::All | Lane::Quick => self.note(connection, seen).await?,
+            Lane::All | Lane::Quick => self.note(connection, seen, moments).await?,
         };
+        // After what was noted: so a figure counts whatever made it be noted.
+        let now = clock(connection).await?;
         let mut terms: BTreeMap<TenantId, Terms> = BTreeMap::new();
         for pending in pending(connection).await?.into_iter().filter(|pending| self.lane.makes(pending.kpi)) {
             let rest = (pending.tenant.as_str().to_owned(), pending.kpi.id);
@@ -202,7 +223,8 @@ impl Refresher {
                 terms.insert(pending.tenant.clone(), Terms::load(connection, views, &pending.tenant).await?);
             }
             let first_day = firsts.of(pending.tenant.as_str(), pending.kpi).unwrap_or(seen.today);
-            pending.make(connection, views, &terms[&pending.tenant], first_day, now).await?;
+            let moment = moments.of(&rest).unwrap_or(now);
+            pending.make(connection, views, &terms[&pending.tenant], first_day, moment).await?;
             let left_alone = (started.elapsed() * self.pace.rest_of_kpi).min(REST_OF_KPI_MAX);
             self.rests.insert(rest, Instant::now() + left_alone);
         }
@@ -211,9 +233,52 @@ impl Refresher {
     }
 }
 
+/// One clock for all processes: the database's.
+async fn clock(connection: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
+    Ok(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(connection).await?)
+}
+
+/// When a generation's figures were made, by tenant and KPI: so another one's can be made as they stood at the same moments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moments(BTreeMap<(String, &'static str), DateTime<Utc>>);
+
+impl Moments {
+    pub async fn of_figures(connection: &mut PgConnection, generation: &Generation) -> Result<Self, Error> {
+        let statement = format!("SELECT tenant, kpi, computed_at FROM {}.figure_times", generation.schema);
+        let mut moments = BTreeMap::new();
+        for row in &sqlx::query(&statement).fetch_all(connection).await? {
+            let Some(kpi) = kpis::find(row.try_get("kpi")?) else { continue };
+            moments.insert((row.try_get("tenant")?, kpi.id), row.try_get("computed_at")?);
+        }
+        Ok(Self(moments))
+    }
+
+    /// One for all KPIs of these tenants.
+    pub fn all_at(tenants: &[TenantId], moment: DateTime<Utc>) -> Self {
+        let of =
+            |tenant: &TenantId| kpis::register().map(|kpi| ((tenant.as_str().to_owned(), kpi.id), moment)).collect::<Vec<_>>();
+        Self(tenants.iter().flat_map(of).collect())
+    }
+
+    fn of(&self, of: &(String, &'static str)) -> Option<DateTime<Utc>> {
+        self.0.get(of).copied()
+    }
+
+    /// Tenants, KPIs and moments.
+    pub(super) fn columns(&self) -> (Vec<&str>, Vec<&str>, Vec<DateTime<Utc>>) {
+        let mut columns = (Vec::new(), Vec::new(), Vec::new());
+        for ((tenant, kpi), moment) in &self.0 {
+            columns.0.push(tenant.as_str());
+            columns.1.push(*kpi);
+            columns.2.push(*moment);
+        }
+        columns
+    }
+}
+
 impl Refresher {
-    /// Notes which KPIs are to be made anew, and why: facts, formulas, or that a day has passed.
-    async fn note(&self, connection: &mut PgConnection, seen: Seen) -> Result<Firsts, Error> {
+    /// Notes which KPIs are to be made anew, and why: facts, formulas, that a day has passed, or another moment.
+    async fn note(&self, connection: &mut PgConnection, seen: Seen, moments: &Moments) -> Result<Firsts, Error> {
         let firsts = note_changes(connection, seen.today).await?;
         if self.seen.is_none_or(|before| before.generation != seen.generation) {
             note_formulas(connection, &firsts, seen.today).await?;
@@ -221,6 +286,7 @@ impl Refresher {
         if self.seen != Some(seen) {
             note_days(connection, &firsts, seen.today).await?;
         }
+        note_moments(connection, moments, seen.today).await?;
         Ok(firsts)
     }
 }
@@ -237,8 +303,8 @@ struct Pending {
 }
 
 impl Pending {
-    /// Makes the figures of every period that the changes may concern, and takes the note away, in one transaction; what is noted
-    /// meanwhile stays.
+    /// Makes the figures of every period that the changes may concern, and of the present one, so that all that are not over are of one
+    /// moment; and takes the note away, in one transaction; what is noted meanwhile stays.
     async fn make(
         &self,
         connection: &mut PgConnection,
@@ -250,9 +316,15 @@ impl Pending {
         let mut transaction = connection.begin().await?;
         let evaluation =
             Evaluation { schema: views, tenant: &self.tenant, kpi: self.kpi, terms, definition: None, now, known: Known::Now };
+        let today = now.date_naive();
+        let oldest = Grain::Month.before(Grain::Month.start(today), 12 * YEARS_MAX);
+        let (first, last) = concerned(self.kpi, (self.from_day, self.to_day), first_day.max(oldest + Days::new(1)), today);
         for grain in self.kpi.grains {
-            let (first, last) = self.concerned(first_day, now.date_naive());
-            let periods: Vec<NaiveDate> = if first > last { Vec::new() } else { grain.between(first, last).collect() };
+            let mut periods: Vec<NaiveDate> = if first > last { Vec::new() } else { grain.between(first, last).collect() };
+            let present = grain.start(today);
+            if first_day <= today && periods.last() != Some(&present) {
+                periods.push(present);
+            }
             for periods in periods.chunks(200) {
                 let shown = evaluation.over(&mut transaction, *grain, periods).await?;
                 self.write(&mut transaction, *grain, periods, &shown).await?;
@@ -275,26 +347,6 @@ impl Pending {
         .await?;
         transaction.commit().await?;
         Ok(())
-    }
-
-    /// The first and last day whose periods' figures may be others now.
-    fn concerned(&self, first_day: NaiveDate, today: NaiveDate) -> (NaiveDate, NaiveDate) {
-        // What is told at midnight may stand for the day before, as a probe does.
-        let (first_day, from_day) = (first_day - Days::new(1), self.from_day - Days::new(1));
-        let first_day = first_day.max(Grain::Month.before(Grain::Month.start(today), 12 * YEARS_MAX));
-        let first = if self.kpi.looks_ahead() { first_day } else { from_day.max(first_day) };
-        let is_interaction = |fact: &&str| fact.starts_with("Interaction");
-        let last = match self.kpi.window {
-            // After the first fact there is a figure for every period, if only zero.
-            _ if from_day <= first_day => today,
-            // What an interaction changes ends with the window that it is in; what another fact changes may hold for ever.
-            Window::Period if self.kpi.facts.iter().all(&is_interaction) => self.to_day,
-            Window::TrailingDays(days) if self.kpi.facts.iter().all(|fact| is_interaction(fact) || *fact == "PlanAdopted") => {
-                self.to_day + Days::new(days.into())
-            }
-            _ => today,
-        };
-        (first, last.min(today))
     }
 
     async fn write(
@@ -332,6 +384,34 @@ impl Pending {
             .await?;
         Ok(())
     }
+}
+
+/// KPIs of which some facts name the month that they are about, and may be told long after it: a budget, or what was searched for.
+const OF_MONTHS: [&str; 2] = ["brand_awareness", "budget_variance"];
+
+/// The first and last day whose periods' figures of a KPI may be others, where facts of some days have changed.
+pub(super) fn concerned(
+    kpi: &Kpi,
+    (from_day, to_day): (NaiveDate, NaiveDate),
+    first_day: NaiveDate,
+    today: NaiveDate,
+) -> (NaiveDate, NaiveDate) {
+    // What is told at midnight may stand for the day before, as a probe does.
+    let (first_day, from_day) = (first_day - Days::new(1), from_day - Days::new(1));
+    let looks_ahead = kpi.looks_ahead() || OF_MONTHS.contains(&kpi.id);
+    let first = if looks_ahead { first_day } else { from_day.max(first_day) };
+    let is_interaction = |fact: &&str| fact.starts_with("Interaction");
+    let last = match kpi.window {
+        // After the first fact there is a figure for every period, if only zero.
+        _ if from_day <= first_day => today,
+        // What an interaction changes ends with the window that it is in; what another fact changes may hold for ever.
+        Window::Period if kpi.facts.iter().all(&is_interaction) => to_day,
+        Window::TrailingDays(days) if kpi.facts.iter().all(|fact| is_interaction(fact) || *fact == "PlanAdopted") => {
+            to_day + Days::new(days.into())
+        }
+        _ => today,
+    };
+    (first, last.min(today))
 }
 
 async fn pending(connection: &mut PgConnection) -> Result<Vec<Pending>, Error> {

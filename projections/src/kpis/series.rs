@@ -106,6 +106,7 @@ pub async fn series_by(
     let known_before = query.as_of.map(|day| midnight(day + Days::new(1)));
     let now = known_before.map_or(query.now, |moment| moment.min(query.now));
     let known = known_before.map_or(Known::Now, Known::Before);
+    let terms = &terms.as_known(&mut *pool.acquire().await?, "read", tenant, known).await?;
     let evaluation = Evaluation { schema: "read", tenant, kpi, terms, definition: query.definition, now, known };
     let last_moment = (now - chrono::TimeDelta::microseconds(1)).date_naive();
     let periods: Vec<NaiveDate> = query.grain.between(query.from, query.to.min(last_moment)).collect();
@@ -274,7 +275,7 @@ pub async fn board(
 }
 
 /// The kinds of aggregates that a KPI's figures follow from; the plan and definitions with them.
-fn facts(kpi: &Kpi) -> Vec<&'static str> {
+pub(crate) fn facts(kpi: &Kpi) -> Vec<&'static str> {
     let kinds = AggregateType::ALL.iter().filter(|kind| kind.events().iter().any(|event| kpi.facts.contains(&event.name)));
     kinds.map(|kind| kind.as_str()).chain(["plan", "definition"]).collect()
 }

@@ -16,7 +16,7 @@ use super::query::Figure;
 pub enum Status {
     Reached,
     Missed,
-    /// The period is not over and the target not reached.
+    /// The target is not reached, and what counts towards it goes on until the period is over.
     InProgress,
     NoTarget,
     NoData,
@@ -68,7 +68,7 @@ impl Shown {
         Self {
             definition,
             target,
-            status: status(kpi.better, figure.value, target, is_partial),
+            status: status(kpi.better, figure.value, target, is_partial && kpi.window.is_counted_up()),
             plan_version: in_force.plan.version,
             is_partial,
             restated_from: at_close.filter(|_| !is_partial && at_close != figure.value),
@@ -77,7 +77,7 @@ impl Shown {
     }
 }
 
-fn status(better: Better, value: Option<Decimal>, target: Option<Decimal>, is_partial: bool) -> Status {
+fn status(better: Better, value: Option<Decimal>, target: Option<Decimal>, goes_on: bool) -> Status {
     let (Some(value), Some(target)) = (value, target) else {
         return if value.is_none() { Status::NoData } else { Status::NoTarget };
     };
@@ -86,7 +86,7 @@ fn status(better: Better, value: Option<Decimal>, target: Option<Decimal>, is_pa
         Better::Lower => value <= target,
         Better::OnTarget => (value - target).abs() <= target.abs() * NEAR,
     };
-    match (is_reached, is_partial) {
+    match (is_reached, goes_on) {
         (true, _) => Status::Reached,
         (false, true) => Status::InProgress,
         (false, false) => Status::Missed,
@@ -95,6 +95,9 @@ fn status(better: Better, value: Option<Decimal>, target: Option<Decimal>, is_pa
 
 #[cfg(test)]
 mod tests {
+    use domain::kpis::find;
+    use domain::plan::Plan;
+
     use super::*;
 
     #[test]
@@ -110,10 +113,31 @@ mod tests {
     }
 
     #[test]
-    fn a_period_that_is_not_over_misses_nothing_yet() {
+    fn what_is_counted_over_a_period_misses_nothing_before_its_end() {
         let (two, three) = (Some(Decimal::TWO), Some(Decimal::from(3)));
         assert_eq!(status(Better::Higher, two, three, true), Status::InProgress);
         assert_eq!(status(Better::Higher, three, two, true), Status::Reached);
+    }
+
+    #[test]
+    fn what_is_so_now_is_judged_now() {
+        let (plan, now) = (Plan::carried(), "2026-10-15T12:00:00Z".parse().expect("a time"));
+        for (id, value, expected) in
+            [("slo_uptime", 0, Status::Missed), ("ltv_to_cac", 0, Status::Missed), ("cac", 1_000_000, Status::InProgress)]
+        {
+            let figure = Figure {
+                period: "2026-10-01".parse().expect("a day"),
+                segment: "all".to_owned(),
+                numerator: None,
+                denominator: None,
+                n: 1,
+                value: Some(value.into()),
+                parts: serde_json::json!({}),
+            };
+            let in_force = InForce { plan: &plan, first_month: None, month: 12 };
+            let shown = Shown::of(find(id).expect(id), Grain::Month, now, in_force, figure, (1, None));
+            assert_eq!((shown.status, shown.is_partial), (expected, true), "{id}");
+        }
     }
 
     #[test]

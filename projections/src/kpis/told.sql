@@ -14,7 +14,7 @@ FROM (
         FROM parts
     ) AS told
 ) AS told
-WHERE segment = $10
+WHERE {is_asked}
 UNION ALL
 SELECT segment, part, NULL, NULL, NULL, NULL, NULL, events, reason
 FROM (
@@ -26,4 +26,4 @@ FROM (
         ) AS left_out
     ) AS left_out
 ) AS left_out
-WHERE reason IS NOT NULL AND coalesce(segment, $10) = $10
+WHERE reason IS NOT NULL AND (segment IS NULL OR {is_asked})

@@ -1,3 +1,3 @@
 SELECT occurred_day AS period, kind, actor, count
-FROM read.daily_totals
+FROM {read}.daily_totals
 WHERE tenant = $1 AND occurred_day >= $2 AND occurred_day < $3

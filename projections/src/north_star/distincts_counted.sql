@@ -4,7 +4,7 @@ WITH known AS (
         date_trunc($2, occurred_at AT TIME ZONE 'UTC')::date AS period,
         kind = ANY ($6::text[]) AND actor = ANY ($7::text[]) AS active,
         user_id, capsule_id, session_id
-    FROM read.interactions
+    FROM {read}.interactions
     WHERE tenant = $1
       AND occurred_at >= $3::date::timestamp AT TIME ZONE 'UTC'
       AND occurred_at < $4::date::timestamp AT TIME ZONE 'UTC'

@@ -10,7 +10,7 @@ use domain::period::midnight;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 use crate::error::Error;
 use crate::kpis::plans::{InForce, Plans};
@@ -60,10 +60,21 @@ pub struct Period {
     pub target: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// Of a period as of a past day: what is known of it now.
+    #[serde(skip)]
+    pub since: Option<Since>,
+}
+
+/// The north star now, of a period that is told as of a past day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    pub active: u64,
+    /// How many events recorded since changed it.
+    pub late: u64,
 }
 
 impl Period {
-    fn empty(grain: Grain, start: NaiveDate) -> Self {
+    pub(crate) fn empty(grain: Grain, start: NaiveDate) -> Self {
         Self {
             period: grain.name(start),
             start,
@@ -77,6 +88,7 @@ impl Period {
             partial: false,
             target: None,
             status: None,
+            since: None,
         }
     }
 
@@ -93,21 +105,32 @@ impl Period {
 
 /// Every period asked for, in order, zeros where nothing happened; nothing at all before the first interaction ever.
 pub async fn series(pool: &PgPool, tenant: &TenantId, query: &SeriesQuery) -> Result<Vec<Period>, Error> {
+    series_in(&mut *pool.acquire().await?, "read", tenant, query).await
+}
+
+/// The same from the views of one schema.
+pub(crate) async fn series_in(
+    connection: &mut PgConnection,
+    schema: &str,
+    tenant: &TenantId,
+    query: &SeriesQuery,
+) -> Result<Vec<Period>, Error> {
     let today = query.as_of.map_or(query.today, |as_of| as_of.min(query.today));
-    let first_month = first_month(pool, tenant).await?;
+    let first_month = first_month_in(connection, schema, tenant).await?;
     let Some(from) = query.from.or(first_month) else { return Ok(Vec::new()) };
     let (from, to) = (query.grain.start(from), query.grain.start(query.to.unwrap_or(today)));
     let mut periods: BTreeMap<NaiveDate, Period> =
         query.grain.between(from, to).map(|start| (start, Period::empty(query.grain, start))).collect();
-    add_counts(pool, tenant, query, (from, to), &mut periods).await?;
+    let from_views = Views { schema, tenant, query };
+    from_views.add_counts(connection, (from, to), &mut periods).await?;
     let is_kept = matches!(query.grain, Grain::Day | Grain::Month);
     if is_kept && query.as_of.is_none() && query.definition.version == DEFINITION_1.version {
-        add_kept_distincts(pool, tenant, query.grain, (from, to), &mut periods).await?;
+        from_views.add_kept_distincts(connection, (from, to), &mut periods).await?;
     } else {
-        add_counted_distincts(pool, tenant, query, (from, to), &mut periods).await?;
+        from_views.add_counted_distincts(connection, (from, to), &mut periods).await?;
     }
-    let plans = Plans::load(&mut *pool.acquire().await?, "read", tenant).await?;
     let known = query.as_of.map_or(Known::Now, |day| Known::Before(midnight(day + Days::new(1))));
+    let plans = Plans::load(connection, schema, tenant).await?.as_known(connection, schema, tenant, known).await?;
     for period in periods.values_mut() {
         period.partial = query.grain.next(period.start) > today;
         period.hold_against(query.grain, plans.in_force(midnight(query.grain.next(period.start)), known));
@@ -115,84 +138,147 @@ pub async fn series(pool: &PgPool, tenant: &TenantId, query: &SeriesQuery) -> Re
     Ok(periods.into_values().collect())
 }
 
-/// The first month with an interaction: month 1 of the company.
-pub async fn first_month(pool: &PgPool, tenant: &TenantId) -> Result<Option<NaiveDate>, Error> {
-    let statement = "SELECT month FROM read.monthly_counts WHERE tenant = $1 ORDER BY month LIMIT 1";
-    Ok(sqlx::query_scalar(statement).bind(tenant.as_str()).fetch_optional(pool).await?)
-}
-
-type Bounds = (NaiveDate, NaiveDate);
-
-async fn add_counts(
-    pool: &PgPool,
-    tenant: &TenantId,
-    query: &SeriesQuery,
-    (from, to): Bounds,
-    periods: &mut BTreeMap<NaiveDate, Period>,
-) -> Result<(), Error> {
-    let end = query.grain.next(to);
-    let select = match (query.grain, query.as_of) {
-        (Grain::Month, None) => sqlx::query(include_str!("months.sql")).bind(tenant.as_str()).bind(from).bind(end),
-        (Grain::Day, None) => sqlx::query(include_str!("days.sql")).bind(tenant.as_str()).bind(from).bind(end),
-        (grain, as_of) => {
-            let select = sqlx::query(include_str!("as_of.sql")).bind(tenant.as_str()).bind(from).bind(end);
-            select.bind(grain.as_str()).bind(as_of)
-        }
-    };
-    let rows = select.fetch_all(pool).await?;
-    for row in &rows {
-        let (kind, actor): (&str, &str) = (row.try_get("kind")?, row.try_get("actor")?);
-        let (Some(kind), Some(actor)) = (
-            Kind::ALL.into_iter().find(|known| known.as_str() == kind),
-            Actor::ALL.into_iter().find(|known| known.as_str() == actor),
-        ) else {
-            continue; // a constraint allows none but these
-        };
-        let count = count(row, "count")?;
-        let Some(period) = periods.get_mut(&row.try_get::<NaiveDate, _>("period")?) else { continue };
-        period.total += count;
-        *period.kinds.entry(kind.as_str()).or_default() += count;
-        if query.definition.is_active(kind, actor) {
-            period.active += count;
-        }
+/// Puts beside each period of a series as of a past day what is known of it now.
+pub async fn add_since(pool: &PgPool, tenant: &TenantId, query: &SeriesQuery, periods: &mut [Period]) -> Result<(), Error> {
+    let (Some(day), Some(first), Some(last)) = (query.as_of, periods.first(), periods.last()) else { return Ok(()) };
+    let (from, to) = (first.start, last.start);
+    let mut present: BTreeMap<NaiveDate, Period> =
+        periods.iter().map(|period| (period.start, Period::empty(query.grain, period.start))).collect();
+    let known_now = SeriesQuery { as_of: None, ..*query };
+    let from_views = Views { schema: "read", tenant, query: &known_now };
+    from_views.add_counts(&mut *pool.acquire().await?, (from, to), &mut present).await?;
+    let late = late(pool, tenant, query, day, (from, query.grain.next(to))).await?;
+    for period in periods {
+        let active = present.get(&period.start).map_or(0, |present| present.active);
+        period.since = Some(Since { active, late: late.get(&period.start).copied().unwrap_or(0) });
     }
     Ok(())
 }
 
-/// The distinct figures that the projection keeps.
-async fn add_kept_distincts(
-    pool: &PgPool,
-    tenant: &TenantId,
-    grain: Grain,
-    (from, to): Bounds,
-    periods: &mut BTreeMap<NaiveDate, Period>,
-) -> Result<(), Error> {
-    let select = sqlx::query(include_str!("distincts.sql"));
-    let rows = select.bind(tenant.as_str()).bind(grain.as_str()).bind(from).bind(to).fetch_all(pool).await?;
-    add_distincts(&rows, periods)
-}
-
-/// The distinct figures as of a day or by another definition: counted from the interactions themselves.
-async fn add_counted_distincts(
+/// How many events recorded after a day changed the north star of each period; of one that none changed there is no entry.
+async fn late(
     pool: &PgPool,
     tenant: &TenantId,
     query: &SeriesQuery,
-    (from, to): Bounds,
-    periods: &mut BTreeMap<NaiveDate, Period>,
-) -> Result<(), Error> {
-    let end = query.grain.next(to);
-    let known_before = query.as_of.map(|day| day + Days::new(1));
-    let rows = sqlx::query(include_str!("distincts_counted.sql"))
+    day: NaiveDate,
+    (from, end): Bounds,
+) -> Result<BTreeMap<NaiveDate, u64>, Error> {
+    let days: (Option<NaiveDate>, Option<NaiveDate>) = sqlx::query_as(
+        "SELECT min(occurred_day), max(occurred_day) FROM read.daily_counts
+         WHERE tenant = $1 AND occurred_day >= $2 AND occurred_day < $3 AND recorded_day > $4",
+    )
+    .bind(tenant.as_str())
+    .bind(from)
+    .bind(end)
+    .bind(day)
+    .fetch_one(pool)
+    .await?;
+    let (Some(first), Some(last)) = days else { return Ok(BTreeMap::new()) };
+    let rows = sqlx::query(include_str!("late.sql"))
         .bind(tenant.as_str())
         .bind(query.grain.as_str())
-        .bind(from)
-        .bind(end)
-        .bind(known_before)
+        .bind(first)
+        .bind(last + Days::new(1))
+        .bind(day + Days::new(1))
         .bind(query.definition.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())
         .bind(query.definition.actors.iter().map(|actor| actor.as_str()).collect::<Vec<_>>())
         .fetch_all(pool)
         .await?;
-    add_distincts(&rows, periods)
+    rows.iter().map(|row| Ok((row.try_get("period")?, count(row, "late")?))).collect()
+}
+
+/// The first month with an interaction: month 1 of the company.
+pub async fn first_month(pool: &PgPool, tenant: &TenantId) -> Result<Option<NaiveDate>, Error> {
+    first_month_in(&mut *pool.acquire().await?, "read", tenant).await
+}
+
+async fn first_month_in(connection: &mut PgConnection, schema: &str, tenant: &TenantId) -> Result<Option<NaiveDate>, Error> {
+    let statement = format!("SELECT month FROM {schema}.monthly_counts WHERE tenant = $1 ORDER BY month LIMIT 1");
+    Ok(sqlx::query_scalar(&statement).bind(tenant.as_str()).fetch_optional(connection).await?)
+}
+
+type Bounds = (NaiveDate, NaiveDate);
+
+/// Where the counts are, and whose.
+#[derive(Debug, Clone, Copy)]
+struct Views<'a> {
+    schema: &'a str,
+    tenant: &'a TenantId,
+    query: &'a SeriesQuery,
+}
+
+impl Views<'_> {
+    fn of(&self, statement: &str) -> String {
+        statement.replace("{read}", self.schema)
+    }
+
+    async fn add_counts(
+        &self,
+        connection: &mut PgConnection,
+        (from, to): Bounds,
+        periods: &mut BTreeMap<NaiveDate, Period>,
+    ) -> Result<(), Error> {
+        let Self { tenant, query, .. } = *self;
+        let statement = self.of(match (query.grain, query.as_of) {
+            (Grain::Month, None) => include_str!("months.sql"),
+            (Grain::Day, None) => include_str!("days.sql"),
+            _ => include_str!("as_of.sql"),
+        });
+        let mut select = sqlx::query(&statement).bind(tenant.as_str()).bind(from).bind(query.grain.next(to));
+        if !matches!((query.grain, query.as_of), (Grain::Month | Grain::Day, None)) {
+            select = select.bind(query.grain.as_str()).bind(query.as_of);
+        }
+        for row in &select.fetch_all(connection).await? {
+            let (kind, actor): (&str, &str) = (row.try_get("kind")?, row.try_get("actor")?);
+            let (Some(kind), Some(actor)) = (
+                Kind::ALL.into_iter().find(|known| known.as_str() == kind),
+                Actor::ALL.into_iter().find(|known| known.as_str() == actor),
+            ) else {
+                continue; // a constraint allows none but these
+            };
+            let count = count(row, "count")?;
+            let Some(period) = periods.get_mut(&row.try_get::<NaiveDate, _>("period")?) else { continue };
+            period.total += count;
+            *period.kinds.entry(kind.as_str()).or_default() += count;
+            if query.definition.is_active(kind, actor) {
+                period.active += count;
+            }
+        }
+        Ok(())
+    }
+
+    /// The distinct figures that the projection keeps.
+    async fn add_kept_distincts(
+        &self,
+        connection: &mut PgConnection,
+        (from, to): Bounds,
+        periods: &mut BTreeMap<NaiveDate, Period>,
+    ) -> Result<(), Error> {
+        let statement = self.of(include_str!("distincts.sql"));
+        let select = sqlx::query(&statement).bind(self.tenant.as_str()).bind(self.query.grain.as_str()).bind(from).bind(to);
+        add_distincts(&select.fetch_all(connection).await?, periods)
+    }
+
+    /// The distinct figures as of a day or by another definition: counted from the interactions themselves.
+    async fn add_counted_distincts(
+        &self,
+        connection: &mut PgConnection,
+        (from, to): Bounds,
+        periods: &mut BTreeMap<NaiveDate, Period>,
+    ) -> Result<(), Error> {
+        let Self { tenant, query, .. } = *self;
+        let known_before = query.as_of.map(|day| day + Days::new(1));
+        let statement = self.of(include_str!("distincts_counted.sql"));
+        let select = sqlx::query(&statement)
+            .bind(tenant.as_str())
+            .bind(query.grain.as_str())
+            .bind(from)
+            .bind(query.grain.next(to))
+            .bind(known_before)
+            .bind(query.definition.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())
+            .bind(query.definition.actors.iter().map(|actor| actor.as_str()).collect::<Vec<_>>());
+        add_distincts(&select.fetch_all(connection).await?, periods)
+    }
 }
 
 fn add_distincts(rows: &[PgRow], periods: &mut BTreeMap<NaiveDate, Period>) -> Result<(), Error> {

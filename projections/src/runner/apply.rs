@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{Partition, Position};
 use sqlx::{Executor, PgConnection, PgPool, Row};
 
-use crate::delta::{Decoded, Delta, WriteError};
+use crate::delta::{Decoded, Delta, Only, WriteError};
 use crate::generations::Generation;
 use crate::progress::{Progress, partition, position, stored};
 use crate::source::SourceFault;
@@ -18,6 +18,8 @@ pub(super) struct Target {
     pub(super) generation: Generation,
     /// It is being built: nobody relies on it yet, so its commits need not wait for the disk. The cut-over's does.
     pub(super) loading: bool,
+    /// One read model alone; none: all.
+    pub(super) only: Option<Only>,
 }
 
 /// Consecutive events of one partition.
@@ -106,7 +108,10 @@ impl Target {
         let events = |slices: &[Slice<'_>]| slices.iter().map(|slice| slice.events.len()).sum::<usize>();
         match folded {
             Some(delta) if events(&fresh) == events(slices) => delta.add(&mut transaction, owner).await?,
-            _ => Delta::of(fresh.iter().flat_map(|slice| slice.events)).add(&mut transaction, owner).await?,
+            _ => {
+                let delta = Delta::of(fresh.iter().flat_map(|slice| slice.events), self.only.as_ref());
+                delta.add(&mut transaction, owner).await?;
+            }
         }
         self.advance(&mut transaction, &fresh).await?;
         transaction.commit().await?;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use domain::Partition;
 
 use super::apply::Slice;
-use crate::delta::{Decoded, Delta};
+use crate::delta::{Decoded, Delta, Only};
 use crate::progress::Progress;
+use crate::runner::Skipped;
 use crate::source::{PartitionBatch, SourceBatch, SourceFault, Sourced};
 
 /// A batch's partitions of one lane, which are written in one transaction.
@@ -41,13 +42,19 @@ pub(super) fn lane_of(partition: Partition, writers: usize) -> usize {
 }
 
 /// A batch for each of so many writers, ready to be written.
-pub(super) fn prepare(batch: SourceBatch, until: Option<&Progress>, writers: usize) -> Vec<Group> {
+pub(super) fn prepare(
+    batch: SourceBatch,
+    until: Option<&Progress>,
+    skipped: &Skipped,
+    writers: usize,
+    only: Option<&Only>,
+) -> Vec<Group> {
     let mut lanes: Vec<(Vec<Run>, Vec<SourceFault>)> = std::iter::repeat_with(Default::default).take(writers).collect();
     let mut partitions = batch.partitions;
     partitions.sort_by_key(|partition| partition.partition);
     for partition in partitions {
         let (runs, faults) = &mut lanes[lane_of(partition.partition, writers)];
-        let (run, fault) = decode(partition, until);
+        let (run, fault) = decode(partition, until, skipped);
         faults.extend(fault);
         if !run.events.is_empty() {
             runs.push(run);
@@ -57,12 +64,12 @@ pub(super) fn prepare(batch: SourceBatch, until: Option<&Progress>, writers: usi
     for fault in batch.faults {
         lanes[lane_of(fault.partition, writers)].1.push(fault);
     }
-    lanes.into_iter().map(|(runs, faults)| Group { faults, ended: batch.ended, ..Group::of(runs) }).collect()
+    lanes.into_iter().map(|(runs, faults)| Group { faults, ended: batch.ended, ..Group::of(runs, only) }).collect()
 }
 
 impl Group {
-    fn of(runs: Vec<Run>) -> Self {
-        let delta = Delta::of(runs.iter().flat_map(|run| &run.events));
+    fn of(runs: Vec<Run>, only: Option<&Only>) -> Self {
+        let delta = Delta::of(runs.iter().flat_map(|run| &run.events), only);
         Self { runs, delta, faults: Vec::new(), ended: false }
     }
 
@@ -75,18 +82,18 @@ impl Group {
     }
 
     /// Without the partitions that stand still.
-    pub(super) fn without(self, faulted: &BTreeSet<Partition>) -> Self {
+    pub(super) fn without(self, faulted: &BTreeSet<Partition>, only: Option<&Only>) -> Self {
         if self.runs.iter().any(|run| faulted.contains(&run.partition)) {
             let runs = self.runs.into_iter().filter(|run| !faulted.contains(&run.partition)).collect();
-            Self { faults: self.faults, ended: self.ended, ..Self::of(runs) }
+            Self { faults: self.faults, ended: self.ended, ..Self::of(runs, only) }
         } else {
             self
         }
     }
 }
 
-/// The events up to the first that cannot be applied, and why that cannot.
-fn decode(batch: PartitionBatch, until: Option<&Progress>) -> (Run, Option<SourceFault>) {
+/// The events up to the first that cannot be applied, and why that cannot. What is skipped keeps its place, and says nothing.
+fn decode(batch: PartitionBatch, until: Option<&Progress>, skipped: &Skipped) -> (Run, Option<SourceFault>) {
     let partition = batch.partition;
     let end = until.and_then(|until| until.get(&partition).copied());
     let mut events: Vec<Decoded> = Vec::with_capacity(batch.events.len());
@@ -108,7 +115,11 @@ fn decode(batch: PartitionBatch, until: Option<&Progress>) -> (Run, Option<Sourc
             fault = refused(expected, format!("position {} came instead", recorded.position));
             break;
         }
-        match recorded.decode() {
+        if skipped.contains(&(partition, recorded.position)) {
+            events.push(Decoded { recorded, event: None, offset });
+            continue;
+        }
+        match recorded.decode().map(Some) {
             Ok(event) => events.push(Decoded { recorded, event, offset }),
             Err(source) => {
                 fault = refused(expected, with_causes(&source));

@@ -84,13 +84,22 @@ impl Limit {
     }
 }
 
-/// How the company stands on the day `today`.
-pub async fn standing(pool: &PgPool, tenant: &TenantId, today: NaiveDate) -> Result<Standing, Error> {
-    let last = Grain::Month.start(today) - Months::new(1);
-    let query = SeriesQuery { grain: Grain::Month, from: None, to: Some(last), as_of: None, definition: &DEFINITION_1, today };
+/// Growth is looked at over so many months up to the last complete one.
+const MONTHS_OF_GROWTH: u32 = 3;
+
+/// How the company stands on the day `today`, or stood at the end of a past day by what was known then.
+pub async fn standing(pool: &PgPool, tenant: &TenantId, today: NaiveDate, as_of: Option<NaiveDate>) -> Result<Standing, Error> {
+    let day = as_of.unwrap_or(today);
+    let last = Grain::Month.start(day) - Months::new(1);
+    // What is known of a past day is counted for the question: no more of it than is needed.
+    let from = as_of.map(|_| last - Months::new(MONTHS_OF_GROWTH));
+    let query = SeriesQuery { grain: Grain::Month, from, to: Some(last), as_of, definition: &DEFINITION_1, today };
     let plans = Plans::load(&mut *pool.acquire().await?, "read", tenant).await?;
-    let in_force = plans.in_force(midnight(today + Days::new(1)), Known::Now);
-    let months = north_star::series(pool, tenant, &query).await?;
+    let after = midnight(day + Days::new(1));
+    let in_force = plans.in_force(after, as_of.map_or(Known::Now, |_| Known::Before(after)));
+    let mut months = north_star::series(pool, tenant, &query).await?;
+    let first = months.iter().position(|month| month.total > 0).unwrap_or(months.len());
+    months.drain(..first);
     Ok(stand(in_force.plan, in_force.first_month, last, &months))
 }
 

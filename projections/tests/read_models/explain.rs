@@ -319,7 +319,7 @@ interaction:i2 numerator 1: i2 InteractionRecorded
 interaction:i6 numerator 1: i6 InteractionRecorded
 1 left out, its actor does not count: bot: interaction:i4 [i4 InteractionRecorded]
 1 left out, its kind does not count: view: interaction:i3 [i3 InteractionRecorded]
-1 left out, voided: interaction:i5 [i5 InteractionRecorded]
+1 left out, voided: interaction:i5 [i5 InteractionRecorded, i5 InteractionVoided]
 ",
     ),
     (

@@ -127,7 +127,7 @@ fn a_month_is_held_against_its_stages_target() {
         assert!(closed.iter().all(|month| (month.status, month.partial) == (Some(Status::Missed), false)));
         // The company's first month is its first with an interaction.
         let first = months.first().unwrap();
-        let standing = stages::standing(&pool, &demo, day("2026-10-15")).await.unwrap();
+        let standing = stages::standing(&pool, &demo, day("2026-10-15"), None).await.unwrap();
         assert_eq!(standing.first_month.as_deref(), Some(first.period.as_str()));
         assert_eq!((standing.last_complete_month.as_str(), standing.planned_stage), ("2026-09", Some(1)));
         let september = &closed.last().unwrap();

@@ -152,6 +152,7 @@ impl Ledger {
                 ai_response_ms: None,
                 page_load_ms: None,
                 attributes: random.random_ratio(1, 3).then(|| serde_json::from_str(r#"{"clicks":4,"theme":"dark"}"#).unwrap()),
+                sealed: None,
             };
             let id = Uuid::from_u128(random.random()).to_string();
             let counted = facts.counted();

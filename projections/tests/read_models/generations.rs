@@ -22,7 +22,7 @@ fn a_rebuild_says_the_same_and_takes_the_live_ones_place() {
         let held = Held::live(&pool).await.unwrap();
         assert_eq!(held.events(), ledger.count() as u64);
         apply(&pool, &second, &ledger.events, 2000).await;
-        assert_eq!(held.compare(&pool, &first, &second).await.unwrap(), []);
+        assert_eq!(held.compare(&pool, &first, &second, None).await.unwrap().differences, []);
 
         // A role that every server has.
         sqlx::raw_sql(

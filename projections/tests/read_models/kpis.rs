@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::interaction::InteractionCommand;
 use domain::kpis::{self, Kpi};
 use domain::{AggregateType, Capsule, Command, Context, Grain, Pseudonym, Rejection, State, Stream, TenantId, UserRef};
@@ -19,9 +19,9 @@ use projections::kpis::refresher::{Lane, Pace, Refresher};
 use projections::kpis::series::{BoardQuery, Segments, SeriesQuery, board, series, series_by};
 use projections::kpis::shown::Shown;
 use projections::{Generation, compare};
-use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
@@ -135,10 +135,10 @@ impl Recorder {
         let data = serde_json::to_vec(&fact.data).unwrap();
         let mut command = Command::parse(fact.aggregate_type, &fact.command, &data)
             .unwrap_or_else(|error| panic!("{error}: {} {}", fact.command, fact.data));
-        for user in command.users() {
-            if let UserRef::Named(name) = user {
-                *user = UserRef::Known(pseudonym(tenant_name, name.as_str()));
-            }
+        if let Some(person) = command.person()
+            && let UserRef::Named(name) = person.user
+        {
+            *person.user = UserRef::Known(pseudonym(tenant_name, name.as_str()));
         }
         let key = (tenant_name.to_owned(), fact.aggregate_type, fact.id.clone());
         let initial = || (State::initial(fact.aggregate_type), 0);
@@ -179,6 +179,27 @@ const SHUFFLES: u64 = 3;
 pub(crate) fn record(recorder: &mut Recorder, tenant_name: &str, case: &Case) {
     for fact in facts(case) {
         recorder.take(tenant_name, &fact).unwrap_or_else(|error| panic!("{}: {error}: {fact:?}", case.it));
+    }
+}
+
+/// The facts of cases, each case's tenant by its own name, some of them up to so many days later than they came; in the order of the
+/// ledger. Of one aggregate they stay in their own order; what the rules refuse then is left out.
+pub(crate) fn record_late(recorder: &mut Recorder, cases: &[(String, &Case)], days_max: i64, random: &mut StdRng) {
+    let mut all = Vec::new();
+    for (tenant_name, case) in cases {
+        let mut last: BTreeMap<(AggregateType, String), DateTime<Utc>> = BTreeMap::new();
+        for mut fact in facts(case) {
+            let is_late = fact.aggregate_type != AggregateType::Capsule && random.random_ratio(1, 3);
+            let delay = TimeDelta::hours(if is_late { random.random_range(0..24 * days_max) } else { 0 });
+            let last = last.entry((fact.aggregate_type, fact.id.clone())).or_insert(fact.recorded_at);
+            *last = (*last).max(fact.recorded_at + delay);
+            fact.recorded_at = *last;
+            all.push((tenant_name, fact));
+        }
+    }
+    all.sort_by_key(|(_, fact)| fact.recorded_at);
+    for (tenant_name, fact) in all {
+        recorder.take(tenant_name, &fact).ok();
     }
 }
 

@@ -5,9 +5,11 @@
 mod database;
 mod explain;
 mod figures;
+mod folds;
 mod generate;
 mod generations;
 mod kpis;
+mod late;
 mod memory;
 mod recount;
 mod reports;

@@ -1,6 +1,7 @@
 //! Each event counts once, whatever happens; and what cannot be applied stops its partition alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Grain;
@@ -148,6 +149,37 @@ fn an_event_that_cannot_be_read_stops_its_partition_alone_until_it_can() {
         run(&pool, &live, [batch(&events[50..])]).await;
         assert_eq!(faults(&pool).await.unwrap(), []);
         assert_all_figures(&pool, &ledger).await;
+    });
+}
+
+#[test]
+fn an_event_that_is_skipped_is_left_out_live_and_in_every_fold_anew() {
+    with_database(async |pool| {
+        let live = Generation::live(&pool).await.unwrap();
+        let mut ledger = Ledger::generate(30, &small());
+        let partition = busiest(&ledger.events).0;
+        // The last one there: nothing after it rests on it.
+        let events = ledger.events.get_mut(&partition).unwrap();
+        let last = events.len() - 1;
+        events[last].event_type = "MoonLanded".to_owned();
+        let events = events.clone();
+        apply(&pool, &live, &ledger.events, 400).await;
+        assert_eq!(faults(&pool).await.unwrap()[0].position, Position(last as u64));
+
+        let settings =
+            Settings { skipped: Arc::new([(partition, Position(last as u64))].into()), writers: 2, ..Settings::default() };
+        let source = Batches([batch(&events[last..])].into());
+        let skipping = Runner::run(pool.clone(), live.clone(), source, settings.clone(), CancellationToken::new());
+        assert_eq!(skipping.await.unwrap(), Stopped::SourceEnded);
+        assert_eq!(faults(&pool).await.unwrap(), []);
+        let mark = marks(&pool).await.unwrap().into_iter().find(|mark| mark.partition == partition).unwrap();
+        assert_eq!(mark.next_position, Position(last as u64 + 1));
+
+        let anew = Generation::create_building(&pool).await.unwrap();
+        let source = Memory::of(&ledger.events, 300);
+        let folding = Runner::run(pool.clone(), anew.clone(), source, settings, CancellationToken::new());
+        assert_eq!(folding.await.unwrap(), Stopped::SourceEnded);
+        assert_eq!(compare(&pool, &live, &anew).await.unwrap(), []);
     });
 }
 

@@ -1,7 +1,8 @@
 WITH
 /*: known AS (
     -- Counted by day below, here one by one.
-    SELECT interaction_id, kind, actor, coalesce(void_recorded_at < known.moment, false) AS is_voided, {event} AS events
+    SELECT interaction_id, kind, actor, coalesce(void_recorded_at < known.moment, false) AS is_voided, 
+        {event} || CASE WHEN void_recorded_at < known.moment THEN ' ' || partition || '-' || void_position ELSE '' END AS events
     FROM {read}.interactions CROSS JOIN (SELECT date_trunc('day', p.known, 'UTC') AS moment) AS known
     WHERE tenant = p.tenant AND occurred_at >= p.starts AND occurred_at < p.ends AND recorded_at < known.moment
 ),

@@ -32,7 +32,7 @@ reasons AS (
         CASE
             WHEN coalesce(lost_revenue, 0) = 0 THEN 'no revenue was lost in the three months'
             WHEN monthly_churn < 0.01 THEN 'less than 1 % of revenue was lost a month: too little to tell'
-            WHEN churned_accounts < 5 THEN 'fewer than 5 accounts brought less: too few to tell'
+            WHEN churned_accounts < 5 THEN 'fewer than 5 accounts left or paid less: too few to tell a lifetime'
         END AS no_churn,
         CASE
             WHEN new_accounts = 0 THEN 'no account paid for the first time in the three months'

@@ -4,7 +4,10 @@ months AS (
     SELECT opens, closes, passed FROM ({trailing_months}) AS trailing_months
 ),
 paying AS MATERIALIZED (
-    SELECT account_id, monthly, begins, ends /*: , events */ FROM ({terms}) AS terms WHERE pays
+    -- What it rests on, and what ended it.
+    SELECT account_id, monthly, begins, ends /*: , concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END) AS events */
+    FROM ({terms}) AS terms
+    WHERE pays
 ),
 -- An account is one customer, however many subscriptions it has: moving between them loses nothing.
 accounts AS (
