@@ -3,14 +3,14 @@
   "use strict";
   const box = document.querySelector("[data-zoom]");
   if (!box || !window.uPlot) return;
-  const { kpi, grain, segment, definition, asOf, from, to, compare } = box.dataset;
+  const { kpi, grain, segment, definition, asOf, from, to, compare, factor, before, after, point, group } = box.dataset;
   const DAY = 86400;
   const PERIODS_MAX = { day: 800, week: 520, month: 120, quarter: 40 }[grain];
   const DAYS = { day: 1, week: 7, month: 30.4, quarter: 91.3 }[grain];
   const seconds = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
   const dayOf = (time) => new Date(time * 1000).toISOString().slice(0, 10);
-  const HALF = (DAYS * DAY) / 2;
-  let chart, data, format, better;
+  const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+  let chart, data, names, edges, targets, better;
   let range = [seconds(from), seconds(to) + DAY];
 
   function starts(period) {
@@ -22,6 +22,26 @@
       return Date.UTC(year, 0, 4 - ((fourth.getUTCDay() + 6) % 7) + 7 * (Number(rest.slice(1)) - 1)) / 1000;
     }
     return seconds(rest.length === 2 ? `${period}-01` : period);
+  }
+
+  function next(time) {
+    const start = new Date(time * 1000);
+    const months = { month: 1, quarter: 3 }[grain];
+    return months ? Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + months, 1) / 1000 : time + DAYS * DAY;
+  }
+
+  // On the axis and in full, as the server writes them.
+  function named(time) {
+    const start = new Date(time * 1000);
+    const [day, month, year] = [start.getUTCDate(), MONTHS[start.getUTCMonth()], start.getUTCFullYear()];
+    const short = month.slice(0, 3);
+    if (grain === "month") return [`${short} ${String(year).slice(2)}`, `${month} ${year}`];
+    if (grain === "quarter") return Array(2).fill(`Q${start.getUTCMonth() / 3 + 1} ${year}`);
+    if (grain === "day") return [`${day} ${short}`, `${day} ${short} ${year}`];
+    // A week belongs to the year of its Thursday.
+    const thursday = new Date((time + 3 * DAY) * 1000);
+    const week = 1 + Math.floor((thursday - Date.UTC(thursday.getUTCFullYear(), 0, 1)) / (7 * DAY * 1000));
+    return [`W${String(week).padStart(2, "0")}`, `Week ${week}, from ${day} ${short} ${year}`];
   }
 
   // A day is compared with the same day of the week.
@@ -40,25 +60,28 @@
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    data[3].forEach((target, place) => {
+    targets.forEach((target, place) => {
       if (target == null) return;
       const near = Math.abs(target) / 10;
       const [least, most] = { higher: [target, Infinity], lower: [-Infinity, target] }[better] ?? [target - near, target + near];
       const y = (value, edge) => (Number.isFinite(value) ? chart.valToPos(value, "y", true) : edge);
       const [top, bottom] = [y(most, bbox.top), y(least, bbox.top + bbox.height)];
-      const start = data[0][place] - HALF;
-      const next = Math.min((data[0][place + 1] ?? Infinity) - HALF, start + 1.03 * DAYS * DAY);
-      const [left, right] = [start, next].map((time) => chart.valToPos(time, "x", true));
+      const [left, right] = edges[place].map((time) => chart.valToPos(time, "x", true));
       ctx.fillRect(left, top, right - left, bottom - top);
     });
     ctx.restore();
   }
 
-  function formatFor(unit, currency) {
-    const number = (options) => new Intl.NumberFormat(undefined, options);
-    if (unit === "ratio") return number({ style: "percent", maximumFractionDigits: 1 });
-    if (unit === "money") return number({ style: "currency", currency, maximumFractionDigits: 0 });
-    return number({ maximumFractionDigits: 2 });
+  // With as many digits as values beside one another need, in the server's way of writing.
+  function written(value, values) {
+    const most = Math.max(...values.map((one) => Math.abs(one ?? 0) * factor));
+    const isWhole = values.every((one) => one == null || Math.abs(Math.round(one * factor) - one * factor) < 1e-9);
+    const isNearlyAll = values.some((one) => one > 0.99 && one < 1);
+    const ofShares = isNearlyAll ? 2 : 1;
+    const places = isWhole ? 0 : factor === "100" ? ofShares : most >= 100 ? 0 : most >= 10 ? 1 : 2;
+    const [whole, part] = Math.abs(value * factor).toFixed(places).split(".");
+    const digits = whole.replace(/\B(?=(\d{3})+$)/g, group) + (part ? point + part : "");
+    return `${value < 0 && Number(digits.replace(/\D/g, "")) ? "−" : ""}${before}${digits}${after}`;
   }
 
   async function load() {
@@ -69,17 +92,19 @@
     const answer = await fetch(`/v1/kpis/${kpi}?${query}`, { headers: { accept: "application/json" } });
     if (!answer.ok) return false;
     const series = await answer.json();
-    format = formatFor(series.kpi.unit, series.currency || "USD");
     better = series.kpi.better;
     const known = new Map(series.data.map((figure) => [starts(figure.period), figure]));
     const times = [...known.keys()].sort((one, other) => one - other);
     const pick = (of) => times.map((time) => of(known.get(time)));
+    names = times.map(named);
+    edges = times.map((time) => [time, next(time)]);
+    targets = pick((figure) => figure.target ?? null);
     data = [
-      times.map((time) => time + HALF),
+      edges.map(([start, end]) => (start + end) / 2),
       pick((figure) => (figure.partial ? null : figure.value)),
       pick((figure) => (figure.partial ? figure.value : null)),
-      pick((figure) => figure.target),
     ];
+    if (targets.some((target) => target != null)) data.push(targets);
     if (compare === "year") data.push(times.map((time) => known.get(aYearBefore(time))?.value ?? null));
     return times.length > 1;
   }
@@ -88,7 +113,8 @@
     chart?.destroy();
     const style = getComputedStyle(document.documentElement);
     const color = (name) => style.getPropertyValue(name).trim();
-    const told = (_, value) => (value == null ? "–" : format.format(value));
+    // Nothing until somebody points at a period.
+    const told = (drawn, value, place) => (value == null ? "" : written(value, drawn.data[place]));
     const axis = { stroke: color("--ink-2"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: `12px ${getComputedStyle(document.body).fontFamily}` };
     const bars = uPlot.paths.bars({ size: [0.64, 48] });
     const bar = (label, fill) => ({ label, fill, stroke: fill, width: 0, paths: bars, points: { show: false }, value: told });
@@ -97,23 +123,26 @@
       height: 300,
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
       scales: { x: { min: range[0], max: range[1] }, y: { range: (_, least, most) => uPlot.rangeNum(Math.min(least ?? 0, 0), Math.max(most ?? 1, 0), 0.08, true) } },
-      axes: [{ ...axis, grid: { show: false }, values: names }, { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => format.format(tick)) }],
+      axes: [
+        { ...axis, grid: { show: false }, splits: middles, values: (_, times) => times.map((time) => names[data[0].indexOf(time)]?.[0]) },
+        { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => written(tick, ticks)) },
+      ],
       series: [
-        { label: "Period from", value: (_, time) => (time == null ? "–" : dayOf(time - HALF)) },
+        { label: "\u00a0", value: (_, time) => names[data[0].indexOf(time)]?.[1] ?? "" },
         bar("Value", color("--accent")),
         bar("So far", color("--accent-soft")),
-        { label: "Target", stroke: color("--ink"), dash: [4, 3], width: 1.5, points: { show: false }, value: told },
+        ...(data.includes(targets) ? [{ label: "Target", stroke: color("--ink"), dash: [4, 3], width: 1.5, points: { show: false }, value: told }] : []),
         ...(compare === "year" ? [{ label: "A year before", stroke: color("--amber"), width: 1.5, points: { size: 4 }, value: told }] : []),
       ],
       hooks: { drawAxes: [(drawn) => band(drawn, color("--good"))], setScale: [(_, scale) => scale === "x" && moved()] },
     }, data, box.querySelector(".canvas"));
   }
 
-  // Days by their day and month, longer stretches by month and year; UTC, as everything here.
-  function names(_, times, axis, space, step) {
-    const options = step >= 27 * DAY ? { month: "short", year: "2-digit" } : { day: "numeric", month: "short" };
-    const name = new Intl.DateTimeFormat(document.documentElement.lang, { ...options, timeZone: "UTC" });
-    return times.map((time) => name.format(time * 1000));
+  // The periods that are named: as many as there is room for, counted from the newest.
+  function middles(drawn, _, least, most) {
+    const shown = data[0].filter((time) => time >= least && time <= most);
+    const each = Math.ceil((shown.length * 64) / Math.max(drawn.bbox.width / devicePixelRatio, 64));
+    return shown.filter((_, place) => (shown.length - 1 - place) % each === 0);
   }
 
   let remembers;
@@ -150,6 +179,8 @@
     if (!isEnough) return;
     box.hidden = false;
     box.closest(".plot").classList.add("zoomable");
+    // Nobody asked for the time before the data.
+    if (!new URLSearchParams(location.search).has("from")) range[0] = Math.max(range[0], edges[0][0]);
     draw();
     box.addEventListener("click", (event) => event.target.dataset?.how && zoom(event.target.dataset.how));
     new ResizeObserver(() => chart.setSize({ width: box.querySelector(".canvas").clientWidth, height: 300 })).observe(box);

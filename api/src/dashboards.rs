@@ -1,19 +1,23 @@
 //! `/dashboards/…`: pages for people, whole as they come: they read well without scripts. Whoever has signed in with a key sees
 //! its tenant's figures.
 
+mod audit;
 mod card;
 mod chart;
 mod exhibits;
-mod explain;
+pub(crate) mod explain;
 mod format;
 mod kpi;
+mod late;
 mod ledger;
 mod overview;
 mod packs;
 pub(crate) mod past;
 mod reports;
 mod session;
+mod since;
 mod view;
+mod words;
 
 use axum::Router;
 use axum::extract::State;
@@ -21,10 +25,11 @@ use axum::http::HeaderMap;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use chrono::NaiveDate;
-use domain::kpis::KpiFunction;
+use domain::kpis::{KpiFunction, find};
 
 use self::session::Viewer;
 use self::view::{Choice, View, ViewParameters};
+use self::words::{moment, unbroken};
 use crate::auth::{Caller, Read};
 use crate::parameters::Parameters;
 use crate::progression::{Freshness, FreshnessState};
@@ -52,7 +57,9 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/dashboards/sign-out", post(session::sign_out))
         .route("/dashboards/kpis/{id}", get(kpi::kpi))
         .route("/dashboards/kpis/{id}/explain", get(explain::explain))
+        .route("/dashboards/kpis/{id}/late", get(late::late))
         .route(ledger::PATH, get(ledger::ledger))
+        .route(audit::PATH, get(audit::audit))
         .route("/dashboards/ledger/events/{id}", get(ledger::event))
         .route("/dashboards/reviews/{rhythm}", get(packs::pack))
         .route("/dashboards/north-star", get(async || Redirect::permanent("/dashboards/kpis/active_capsule_interactions")))
@@ -110,7 +117,8 @@ struct Frame {
 struct Link {
     name: &'static str,
     href: String,
-    is_here: bool,
+    /// What it is to the page, as the browser is told: `page` itself, or where it belongs.
+    current: Option<&'static str>,
 }
 
 /// How current the page is: a class, a word, and since when.
@@ -122,15 +130,21 @@ struct FreshnessWords {
 
 fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) -> Frame {
     let company = [("Overview", "/dashboards")].into_iter().chain(reports::PAGES).map(|(name, path)| (name, path.to_owned()));
-    let reviews =
-        Link { name: "Reviews", href: packs::link(view.grain, view.as_of), is_here: view.path.starts_with(packs::PATH) };
+    let within = |place: &str| if view.path == place { Some("page") } else { view.path.starts_with(place).then_some("true") };
+    let reviews = Link { name: "Reviews", href: packs::link(view.grain, view.as_of), current: within(packs::PATH) };
     let functions = FUNCTIONS.into_iter().map(name_of).map(|(name, slug)| (name, format!("/dashboards/{slug}")));
-    let link = |(name, path): (&'static str, String)| Link { name, href: view.to(&path), is_here: path == view.path };
-    let ledger = Link { name: "Ledger", href: ledger::PATH.to_owned(), is_here: view.path.starts_with(ledger::PATH) };
+    let of_kpi = view.path.strip_prefix("/dashboards/kpis/").and_then(|rest| find(rest.split('/').next()?));
+    let link = |(name, path): (&'static str, String)| {
+        let is_its_function = of_kpi.is_some_and(|kpi| name_of(kpi.function).0 == name);
+        let here = (path == view.path).then_some("page");
+        Link { name, href: view.to(&path), current: here.or(is_its_function.then_some("true")) }
+    };
+    let ledger = Link { name: "Ledger", href: ledger::PATH.to_owned(), current: within(ledger::PATH) };
+    let audit = Link { name: "Audit", href: audit::PATH.to_owned(), current: within(audit::PATH) };
     Frame {
         title: title.to_owned(),
         pages: [
-            ("The company", company.map(link).chain([reviews, ledger]).collect()),
+            ("The company", company.map(link).chain([reviews, ledger, audit]).collect()),
             ("By function", functions.map(link).collect()),
         ],
         own: view.own.clone(),
@@ -160,14 +174,14 @@ impl Frame {
 
 impl FreshnessWords {
     fn of(freshness: &Freshness) -> Self {
-        let recorded = freshness.recorded_at().map(|moment| moment.format("%-d %b %Y %H:%M:%S UTC").to_string());
-        let recorded = recorded.map_or("nothing recorded yet".to_owned(), |moment| format!("as of {moment}"));
+        let recorded = freshness.recorded_at().map(moment);
+        let recorded = recorded.map_or("nothing recorded yet".to_owned(), |moment| format!("events up to {moment}"));
         let lag = freshness.lag_seconds();
         let (state, text) = match freshness.state() {
-            FreshnessState::Live => ("live", format!("Live, {recorded}, lag {lag:.1} s")),
-            FreshnessState::Behind => ("behind", format!("Behind, {recorded}, lag {lag:.0} s")),
-            FreshnessState::Stopped => ("stopped", format!("Standing still, {recorded}: /readyz says why")),
-            FreshnessState::Unknown => ("unknown", format!("Not known how current, {recorded}")),
+            FreshnessState::Live => ("live", format!("Live: {recorded}, {}", unbroken(format!("lag {lag:.1} s")))),
+            FreshnessState::Behind => ("behind", format!("Behind: {recorded}, {}", unbroken(format!("lag {lag:.0} s")))),
+            FreshnessState::Stopped => ("stopped", format!("Standing still: {recorded}; /readyz says why")),
+            FreshnessState::Unknown => ("unknown", format!("Not known how current: {recorded}")),
         };
         Self { state, text }
     }

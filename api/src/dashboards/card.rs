@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::Grain;
-use domain::kpis::{Better, Kpi, Window};
+use domain::kpis::{Better, Kpi, Unit, Window};
+use projections::kpis::query::Figure;
 use projections::kpis::series::Beside;
 use projections::kpis::shown::{NEAR, Shown, Status};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::chart::{Point, sparkline};
-use super::format::{Locale, period};
+use super::format::{Locale, Together};
 use super::view::View;
+use super::words::{label, period, segment_label, tick, unbroken};
 
 /// What a card shows, in words.
 #[derive(Debug)]
@@ -28,11 +30,13 @@ pub(super) struct Card {
     /// Why there is no value, where the formula says so.
     pub(super) reason: Option<String>,
     /// Of a KPI without a figure over all: each segment's.
-    pub(super) parts: Vec<(String, String)>,
+    pub(super) parts: Vec<Part>,
     pub(super) period: String,
     pub(super) so_far: Option<String>,
     pub(super) n: Option<String>,
     pub(super) target: Option<String>,
+    /// The target and which way the value is to be from it.
+    pub(super) aim: Option<String>,
     pub(super) variance: Option<String>,
     pub(super) status: StatusWord,
     pub(super) change: Option<Change>,
@@ -41,6 +45,14 @@ pub(super) struct Card {
     /// Facts have come in that it does not show, and it was made some time ago.
     pub(super) is_stale: bool,
     pub(super) made: Option<DateTime<Utc>>,
+    pub(super) spark: String,
+}
+
+/// A segment's figure, with its own trend.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) value: String,
     pub(super) spark: String,
 }
 
@@ -88,45 +100,75 @@ pub(super) struct Setting<'a> {
     pub(super) last: NaiveDate,
 }
 
+impl<'a> Setting<'a> {
+    /// How figures of a KPI that stand together are written.
+    pub(super) fn figures(self, kpi: &Kpi, values: impl IntoIterator<Item = Decimal>) -> Together<'a> {
+        self.locale.figures(kpi, self.currency, values)
+    }
+
+    /// A target, with how far from it is still on it.
+    pub(super) fn target(self, kpi: &Kpi, target: Decimal) -> String {
+        let written = self.figures(kpi, [target]).value(target);
+        match kpi.better {
+            Better::OnTarget => format!("{written} {}", unbroken(format!("± {}", self.locale.value(Unit::Ratio, "", NEAR)))),
+            Better::Higher | Better::Lower => written,
+        }
+    }
+
+    /// A target, with which way a value is to be from it.
+    fn aim(self, kpi: &Kpi, target: Decimal) -> String {
+        let written = unbroken(self.target(kpi, target));
+        match kpi.better {
+            Better::Higher => format!("at least\u{a0}{written}"),
+            Better::Lower => format!("at most\u{a0}{written}"),
+            Better::OnTarget => written,
+        }
+    }
+
+    /// How far a value is from its target; from nothing it is as far as it says itself.
+    pub(super) fn variance(self, kpi: &Kpi, value: Decimal, target: Decimal) -> Option<String> {
+        (!target.is_zero()).then(|| self.locale.against(kpi, self.currency, value, target).difference(value - target))
+    }
+}
+
 impl Card {
     pub(super) fn of(beside: &Beside, setting: Setting<'_>) -> Self {
         let Beside { kpi, grain, series } = beside;
         let figures: Vec<&Shown> =
             series.figures.iter().filter(|shown| !kpi.has_total || shown.figure.segment == "all").collect();
         let headline = headline(kpi, &figures);
-        let value_of = |value: Decimal| setting.locale.value(kpi.unit, setting.currency, value);
         let present = figures
             .last()
-            .filter(|last| last.is_partial && headline.is_some_and(|shown| shown.figure.period != last.figure.period));
+            .filter(|last| last.is_partial && headline.is_some_and(|shown| shown.figure.period != last.figure.period))
+            .filter(|_| kpi.has_total);
         let value = headline.and_then(|shown| shown.figure.value).filter(|_| kpi.has_total);
         let target = headline.and_then(|shown| shown.target).filter(|_| kpi.has_total);
+        let so_far = present.and_then(|shown| shown.figure.value);
+        let written = setting.figures(kpi, value.into_iter().chain(so_far));
         Self {
             id: kpi.id,
             name: kpi.name,
             formula: kpi.formula,
             href: setting.view.to(&format!("/dashboards/kpis/{}", kpi.id)),
-            value: value.map(value_of),
+            value: value.map(|value| written.value(value)),
             exact: value.map_or(String::new(), |value| value.normalize().to_string()),
             period_id: headline.map_or(String::new(), |shown| grain.name(shown.figure.period)),
             reason: headline.and_then(|shown| shown.figure.parts["reason"].as_str()).map(str::to_owned),
-            parts: if kpi.has_total { Vec::new() } else { parts(kpi, &figures, headline, setting) },
+            parts: if kpi.has_total { Vec::new() } else { parts(kpi, *grain, &figures, headline, setting) },
             period: headline.map_or_else(|| period(*grain, grain.start(setting.last)), |shown| told(kpi, *grain, shown)),
-            so_far: present
-                .and_then(|shown| shown.figure.value)
-                .map(|value| format!("{} so far this {}", value_of(value), grain.as_str())),
+            so_far: so_far.map(|value| format!("{} so far this {}", written.value(value), grain.as_str())),
             n: headline
                 .filter(|shown| kpi.has_total && shown.figure.value.is_some())
-                .map(|shown| format!("{} {}", setting.locale.count(shown.figure.n), kpi.n)),
-            target: target.map(value_of),
-            variance: value
-                .zip(target)
-                .map(|(value, target)| setting.locale.difference(kpi.unit, setting.currency, value - target)),
+                .map(|shown| rests_on(kpi, &shown.figure, setting.locale)),
+            target: target.map(|target| setting.target(kpi, target)),
+            aim: target.map(|target| setting.aim(kpi, target)),
+            variance: value.zip(target).and_then(|(value, target)| setting.variance(kpi, value, target)),
             status: headline.map_or(Status::NoData, |shown| if kpi.has_total { shown.status } else { Status::NoTarget }).into(),
             change: headline.filter(|_| kpi.has_total).and_then(|shown| change(kpi, *grain, &figures, shown, setting)),
-            restated: headline
-                .and_then(|shown| shown.restated_from)
-                .map(|before| format!("was {} when the {} closed", value_of(before), grain.as_str())),
-            is_partial: headline.is_some_and(|shown| shown.is_partial) && matches!(kpi.window, Window::Period | Window::Cohort),
+            restated: headline.and_then(|shown| shown.restated_from).map(|before| {
+                format!("was {} when the {} closed", setting.figures(kpi, [before]).value(before), grain.as_str())
+            }),
+            is_partial: headline.is_some_and(|shown| shown.is_partial) && kpi.window.is_counted_up(),
             is_stale: series.is_due && series.computed_at.is_none_or(|made| setting.view.now - made > STALE_AFTER),
             made: series.computed_at,
             spark: if kpi.has_total { sparkline(&points(kpi, *grain, &figures, setting)) } else { String::new() },
@@ -136,8 +178,7 @@ impl Card {
 
 /// The figure that stands for the KPI: of what is counted over a period the last whole one, else the newest.
 pub(super) fn headline<'a>(kpi: &Kpi, figures: &[&'a Shown]) -> Option<&'a Shown> {
-    let is_counted_up = matches!(kpi.window, Window::Period | Window::Cohort);
-    let whole = figures.iter().rev().find(|shown| !is_counted_up || !shown.is_partial);
+    let whole = figures.iter().rev().find(|shown| !kpi.window.is_counted_up() || !shown.is_partial);
     whole.or(figures.last()).copied()
 }
 
@@ -150,29 +191,55 @@ fn told(kpi: &Kpi, grain: Grain, shown: &Shown) -> String {
     }
 }
 
-fn parts(kpi: &Kpi, figures: &[&Shown], headline: Option<&Shown>, setting: Setting<'_>) -> Vec<(String, String)> {
+fn parts(kpi: &Kpi, grain: Grain, figures: &[&Shown], headline: Option<&Shown>, setting: Setting<'_>) -> Vec<Part> {
     let Some(period) = headline.map(|shown| shown.figure.period) else { return Vec::new() };
-    figures
+    let found: Vec<(&Shown, Decimal)> = figures
         .iter()
         .filter(|shown| shown.figure.period == period)
-        .filter_map(|shown| {
-            let name = shown.figure.segment.split_once(':').map_or(shown.figure.segment.as_str(), |(_, name)| name);
-            Some((words(name), setting.locale.value(kpi.unit, setting.currency, shown.figure.value?)))
-        })
-        .collect()
+        .filter_map(|shown| Some((*shown, shown.figure.value?)))
+        .collect();
+    let written = setting.figures(kpi, found.iter().map(|(_, value)| *value));
+    let part = |(shown, value): (&Shown, Decimal)| {
+        let segment = &shown.figure.segment;
+        let own: Vec<&Shown> = figures.iter().filter(|other| other.figure.segment == *segment).copied().collect();
+        Part { name: segment_label(segment), value: written.value(value), spark: sparkline(&points(kpi, grain, &own, setting)) }
+    };
+    found.into_iter().map(part).collect()
+}
+
+/// What a figure rests on; without a number where that is the figure itself.
+pub(super) fn rests_on(kpi: &Kpi, figure: &Figure, locale: Locale) -> String {
+    let n = locale.count(figure.n);
+    let whole = figure.denominator.unwrap_or_default();
+    match (kpi.id, figure.parts["resource"].as_str()) {
+        ("stage_capacity", Some(resource)) => format!("by what runs out first: {}", label(resource).to_lowercase()),
+        ("slo_uptime", _) => {
+            let measured = figure.parts["measured_share"].as_number().and_then(|share| share.to_string().parse().ok());
+            let share = locale.value(Unit::Ratio, "", measured.unwrap_or_default());
+            format!("{}, {} of the time", unbroken(format!("{n} probes")), share)
+        }
+        ("slo_api_latency", _) => format!("{} of {} requests", unbroken(format!("{n} probes")), locale.number(whole, 0)),
+        _ if kpi.denominator.is_none() && kpi.n == kpi.numerator => kpi.n.to_owned(),
+        _ => format!("{n} {}", kpi.n),
+    }
 }
 
 /// Against the period right before.
 fn change(kpi: &Kpi, grain: Grain, figures: &[&Shown], shown: &Shown, setting: Setting<'_>) -> Option<Change> {
     let before = grain.before(shown.figure.period, 1);
     let past = figures.iter().find(|figure| figure.figure.period == before)?;
-    change_against(kpi, grain, shown, past, setting)
+    let written = setting.locale.against(kpi, setting.currency, shown.figure.value?, past.figure.value?);
+    change_against(kpi, grain, shown, past, written)
 }
 
 /// Against another period, where both have a value.
-pub(super) fn change_against(kpi: &Kpi, grain: Grain, shown: &Shown, past: &Shown, setting: Setting<'_>) -> Option<Change> {
+pub(super) fn change_against(kpi: &Kpi, grain: Grain, shown: &Shown, past: &Shown, written: Together<'_>) -> Option<Change> {
+    if begins_anew(kpi, shown, past) {
+        return None;
+    }
     let (now, then) = (shown.figure.value?, past.figure.value?);
     let difference = now - then;
+    let text = written.difference(difference);
     let is_better = match kpi.better {
         Better::Higher => difference.is_sign_positive(),
         Better::Lower => difference.is_sign_negative(),
@@ -180,28 +247,37 @@ pub(super) fn change_against(kpi: &Kpi, grain: Grain, shown: &Shown, past: &Show
         Better::OnTarget => (now - shown.target?).abs() < (then - past.target?).abs(),
     };
     let (icon, class) = match () {
-        () if difference.is_zero() => ("→", "same"),
+        // Of what cannot be seen no colour says that it is better.
+        () if text.starts_with('±') => ("→", "same"),
         () if difference.is_sign_positive() => ("↑", if is_better { "better" } else { "worse" }),
         () => ("↓", if is_better { "better" } else { "worse" }),
     };
-    let text = setting.locale.difference(kpi.unit, setting.currency, difference);
     Some(Change { class, icon, text, against: period(grain, past.figure.period) })
+}
+
+/// Objectives are new ones each quarter; what a month uses of its stage is little at its beginning, and another stage has more.
+fn begins_anew(kpi: &Kpi, shown: &Shown, past: &Shown) -> bool {
+    let quarter = |shown: &Shown| Grain::Quarter.start(shown.figure.period);
+    match kpi.id {
+        "okr_progress" => quarter(shown) != quarter(past),
+        "stage_capacity" => shown.is_partial || past.is_partial || shown.figure.denominator != past.figure.denominator,
+        _ => false,
+    }
 }
 
 /// Every period up to the present one, with gaps where there is no figure.
 pub(super) fn points(kpi: &Kpi, grain: Grain, figures: &[&Shown], setting: Setting<'_>) -> Vec<Point> {
     let last = grain.start(setting.last);
     let first = grain.before(last, setting.periods - 1);
+    let written = setting.figures(kpi, figures.iter().filter_map(|shown| shown.figure.value));
     grain
         .between(first, last)
         .map(|start| {
             let shown = figures.iter().find(|shown| shown.figure.period == start);
             let value = shown.and_then(|shown| shown.figure.value);
             let target = shown.and_then(|shown| shown.target);
-            let told = value.map_or("no data".to_owned(), |value| setting.locale.value(kpi.unit, setting.currency, value));
-            let of_target = target.map_or(String::new(), |target| {
-                format!(" (target {})", setting.locale.value(kpi.unit, setting.currency, target))
-            });
+            let told = value.map_or("no data".to_owned(), |value| written.value(value));
+            let of_target = target.map_or(String::new(), |target| format!(" (target {})", setting.target(kpi, target)));
             Point {
                 tick: tick(grain, start),
                 told: format!("{}: {told}{of_target}", period(grain, start)),
@@ -222,18 +298,4 @@ fn good(better: Better, target: f64) -> Option<(f64, f64)> {
         Better::Lower => Some((f64::NEG_INFINITY, target)),
         Better::OnTarget => NEAR.to_f64().map(|near| (target - near * target.abs(), target + near * target.abs())),
     }
-}
-
-pub(super) fn tick(grain: Grain, start: NaiveDate) -> String {
-    match grain {
-        Grain::Day => start.format("%-d %b").to_string(),
-        Grain::Week => start.format("W%V").to_string(),
-        Grain::Month => start.format("%b %y").to_string(),
-        Grain::Quarter => grain.name(start),
-    }
-}
-
-/// `customer_success` as people write it.
-pub(super) fn words(name: &str) -> String {
-    name.replace('_', " ")
 }

@@ -64,6 +64,13 @@ pub(super) fn without_far_targets(points: &[Point]) -> Vec<Point> {
     points.iter().map(with).collect()
 }
 
+/// A chart begins with the data, and has room for a few periods.
+fn from_the_first_value(points: &[Point]) -> &[Point] {
+    const FEWEST: usize = 4;
+    let first = points.iter().position(|point| point.value.is_some()).unwrap_or(0);
+    &points[first.min(points.len().saturating_sub(FEWEST))..]
+}
+
 /// How large a chart is drawn: letters are the same size on each, so a small one has fewer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
@@ -77,9 +84,9 @@ pub(super) struct Size {
 
 pub(super) const WIDE: Size = Size { class: "", width: 960.0, height: 300.0, left: 76.0, names: 13.0 };
 /// One of two on a page.
-pub(super) const MEDIUM: Size = Size { class: "", width: 480.0, height: 220.0, left: 62.0, names: 5.0 };
+pub(super) const MEDIUM: Size = Size { class: "", width: 480.0, height: 220.0, left: 72.0, names: 5.0 };
 /// As wide as a telephone, or one of three on a page.
-pub(super) const SMALL: Size = Size { class: " compact", width: 340.0, height: 170.0, left: 62.0, names: 4.0 };
+pub(super) const SMALL: Size = Size { class: " compact", width: 340.0, height: 170.0, left: 72.0, names: 4.0 };
 
 const BOTTOM: f64 = 30.0;
 const TOP: f64 = 12.0;
@@ -91,6 +98,7 @@ pub(super) fn bars(title: &str, points: &[Point], write_value: impl Fn(f64) -> S
 
 /// With every target, however far.
 pub(super) fn bars_in(size: Size, title: &str, points: &[Point], write_value: impl Fn(f64) -> String) -> String {
+    let points = from_the_first_value(points);
     let Some(scale) = Scale::of(points, size.height - TOP - BOTTOM, true) else { return String::new() };
     let step = (size.width - size.left) / points.len() as f64;
     plot(size, title, points, scale, write_value, |svg, place, point| {
@@ -98,13 +106,12 @@ pub(super) fn bars_in(size: Size, title: &str, points: &[Point], write_value: im
         let (x, width) = (left + step * 0.18, step * 0.64);
         if let Some(value) = point.value {
             let (top, bottom) = (TOP + scale.y(value.max(0.0)), TOP + scale.y(value.min(0.0)));
+            // A line's width of what is nearly nothing stands on the axis, on its own side.
+            let height = (bottom - top).max(1.0);
+            let top = if value < 0.0 { top } else { bottom - height };
             let class = if point.is_partial { "bar partial" } else { "bar" };
-            write!(
-                svg,
-                r#"<rect class="{class}" x="{x:.1}" y="{top:.1}" width="{width:.1}" height="{:.1}" rx="2"/>"#,
-                (bottom - top).max(1.0)
-            )
-            .expect("a string");
+            write!(svg, r#"<rect class="{class}" x="{x:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" rx="2"/>"#)
+                .expect("a string");
         }
     })
 }
@@ -112,6 +119,7 @@ pub(super) fn bars_in(size: Size, title: &str, points: &[Point], write_value: im
 /// A line over periods, of shares that are nearly all: its axis begins where they do.
 pub(super) fn shares(size: Size, title: &str, points: &[Point], write_value: impl Fn(f64) -> String) -> String {
     const STEP_MIN: f64 = 0.0005;
+    let points = from_the_first_value(points);
     let Some(scale) = Scale::of(points, size.height - TOP - BOTTOM, false) else { return String::new() };
     let scale = scale.rounded(STEP_MIN);
     let scale = Scale { most: scale.most.min(1.0), ..scale };
@@ -183,8 +191,15 @@ fn plot(
         }
         mark(&mut svg, place, point);
         if let Some(target) = point.target {
-            write!(svg, r#"<line class="target" x1="{left:.1}" x2="{:.1}" y1="{1:.1}" y2="{1:.1}"/>"#, left + step, y(target))
+            for class in ["halo", "target"] {
+                write!(
+                    svg,
+                    r#"<line class="{class}" x1="{left:.1}" x2="{:.1}" y1="{1:.1}" y2="{1:.1}"/>"#,
+                    left + step,
+                    y(target)
+                )
                 .expect("a string");
+            }
         }
         if let Some(compared) = point.compared {
             let (from, to) = (left + step * 0.1, left + step * 0.9);
@@ -359,6 +374,14 @@ mod tests {
         assert!((scale.least - 0.992).abs() < 1e-9 && (scale.most - 1.0).abs() < 1e-9, "{scale:?}");
         let svg = shares(SMALL, "x", &points(&[Some(0.9), Some(0.8), None, Some(1.0)]), |value| value.to_string());
         assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 1));
+    }
+
+    #[test]
+    fn a_chart_begins_with_the_data() {
+        let values = [None, None, None, Some(1.0), None, Some(2.0), Some(3.0)];
+        assert_eq!(from_the_first_value(&points(&values)).len(), 4);
+        assert_eq!(from_the_first_value(&points(&[None, None, None, None, None, Some(1.0)])).len(), 4);
+        assert_eq!(from_the_first_value(&points(&[None, Some(1.0)])).len(), 2);
     }
 
     #[test]

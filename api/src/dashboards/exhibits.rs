@@ -12,10 +12,11 @@ use projections::reports::retention::{Cohort, retention};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::card::{Setting, points, words};
+use super::card::{Setting, points};
 use super::chart::{SMALL, bars_in, escaped, meter};
-use super::format::{Locale, MINUS, period};
+use super::format::Locale;
 use super::view::View;
+use super::words::{label, period};
 
 /// A picture and its table; cells are HTML, made here.
 #[derive(Debug)]
@@ -119,7 +120,7 @@ fn pipeline(steps: &[Step], currency: &str, locale: Locale) -> Exhibit {
     let rows = steps.iter().map(|step| {
         let value = step.annual_value.unwrap_or_default();
         vec![
-            words(&step.step),
+            label(&step.step),
             meter(share(step.count, most), ""),
             locale.count(step.count),
             locale.value(domain::kpis::Unit::Money, currency, value),
@@ -171,9 +172,11 @@ fn cohorts(cohorts: &[Cohort], locale: Locale) -> Exhibit {
 /// How soon those who began in a period came to something of value.
 fn times_to_value(found: &[Beside], locale: Locale) -> Option<Exhibit> {
     let Beside { grain, series, .. } = found.iter().find(|beside| beside.kpi.id == "time_to_value")?;
-    let days = |days: Option<Decimal>| {
-        days.map_or("not yet".to_owned(), |days| locale.value(domain::kpis::Unit::Days, "", days.round_dp(2)))
-    };
+    let nine_of_ten =
+        |shown: &Shown| shown.figure.parts["p90_days"].as_number().and_then(|days| days.to_string().parse::<Decimal>().ok());
+    let all = series.figures.iter().flat_map(|shown| [shown.figure.value, nine_of_ten(shown)]).flatten();
+    let written = locale.together(domain::kpis::Unit::Days, "", all);
+    let days = |days: Option<Decimal>| days.map_or("not yet".to_owned(), |days| written.value(days));
     let rows = series.figures.iter().rev().map(|shown| {
         let figure = &shown.figure;
         let (people, reached) = (figure.n, figure.numerator.and_then(|count| count.to_i64()).unwrap_or_default());
@@ -181,21 +184,21 @@ fn times_to_value(found: &[Beside], locale: Locale) -> Option<Exhibit> {
         vec![
             format!("{}{so_far}", period(*grain, figure.period)),
             locale.count(people),
-            meter(share(reached, people), ""),
             percent(locale, reached, people),
+            meter(share(reached, people), ""),
             days(figure.value),
-            days(figure.parts["p90_days"].as_number().and_then(|days| days.to_string().parse().ok())),
+            days(nine_of_ten(shown)),
         ]
     });
     Some(Exhibit {
         title: "How soon it is worth something".to_owned(),
         about:
-            "Of those who signed up in a period, who has done something with a capsule since, and within how many days half of \
-                them, and nine of ten, had"
+            "Of those who signed up in a period: how many have done something with a capsule since, and within how many days \
+                half of them had, and nine of ten"
                 .to_owned(),
         charts: Vec::new(),
         class: "funnel",
-        head: ["Signed up in", "People", "", "Reached it", "Half within", "Nine of ten within"].map(str::to_owned).to_vec(),
+        head: ["Signed up in", "People", "Reached it", "", "Half within", "Nine of ten within"].map(str::to_owned).to_vec(),
         rows: rows.collect(),
         empty: "Nobody signed up in these periods.",
     })
@@ -210,13 +213,16 @@ fn delivery(found: &[Beside], view: &View, locale: Locale) -> Exhibit {
     let measures: Vec<&Beside> = DELIVERY.iter().filter_map(of).collect();
     let setting = Setting { view, locale, currency: "", periods: super::PERIODS, last: view.last_day() };
     let figures = |beside: &'_ Beside| -> Vec<Shown> { beside.series.figures.clone() };
+    let mut has_target = false;
     let charts = measures.iter().map(|beside| {
         let figures = figures(beside);
         let shown: Vec<&Shown> = figures.iter().collect();
         let points = points(beside.kpi, beside.grain, &shown, setting);
+        has_target |= points.iter().any(|point| point.target.is_some());
         let write = |value: f64| locale.value(beside.kpi.unit, "", Decimal::try_from(value).unwrap_or_default().round_dp(4));
         (beside.kpi.name, bars_in(SMALL, beside.kpi.name, &points, write))
     });
+    let charts: Vec<(&'static str, String)> = charts.filter(|(_, svg)| !svg.is_empty()).collect();
     let grain = measures.first().map_or(Grain::Month, |beside| beside.grain);
     let last = grain.start(view.last_day());
     let periods: Vec<NaiveDate> = grain.between(grain.before(last, super::PERIODS - 1), last).collect();
@@ -224,18 +230,20 @@ fn delivery(found: &[Beside], view: &View, locale: Locale) -> Exhibit {
         let cells = measures.iter().map(|beside| {
             let shown = beside.series.figures.iter().find(|shown| shown.figure.period == *start);
             let value = shown.and_then(|shown| shown.figure.value);
-            value.map_or("no data".to_owned(), |value| locale.value(beside.kpi.unit, "", value))
+            let all = beside.series.figures.iter().filter_map(|shown| shown.figure.value);
+            value.map_or("no data".to_owned(), |value| locale.figures(beside.kpi, "", all).value(value))
         });
         std::iter::once(period(grain, *start)).chain(cells).collect()
     });
     let head = std::iter::once("Period".to_owned()).chain(measures.iter().map(|beside| beside.kpi.name.to_owned()));
     Exhibit {
         title: "Delivery: DORA’s five measures".to_owned(),
-        about:
+        about: format!(
             "Throughput: how often and how soon changes reach production. Stability: how often a deployment fails, how much of \
-                the work mends one, and how soon service is restored. Dashed: the target"
-                .to_owned(),
-        charts: charts.filter(|(_, svg)| !svg.is_empty()).collect(),
+                the work mends one, and how soon service is restored{}",
+            if has_target { ". Dashed: the target" } else { "" }
+        ),
+        charts,
         class: "",
         head: head.collect(),
         rows: rows.collect(),
@@ -259,12 +267,12 @@ fn answers(found: &[Beside], locale: Locale) -> Option<Exhibit> {
     let margin = newest.figure.parts["margin"].as_f64().and_then(|margin| Decimal::try_from(margin).ok()).unwrap_or_default();
     let ends = [score - margin, score + margin].map(|end| {
         let end = end.clamp(Decimal::from(-100), Decimal::ONE_HUNDRED);
-        locale.number(end, 0).replace(MINUS, "−")
+        locale.number(end, 0)
     });
     Some(Exhibit {
         title: "Who would recommend it".to_owned(),
         about: escaped(&format!(
-            "{} answers in 90 days. With so many, the score of everybody is between {} and {} nineteen times of twenty",
+            "{} answers in 90 days, a sample: the 95\u{202f}% confidence interval of the score is {} to {}",
             locale.count(all),
             ends[0],
             ends[1]

@@ -1,28 +1,36 @@
 //! Where a figure comes from: the parts that add up to it, each with its events, and what it leaves out.
+//!
+//! All of a figure's parts are read for each page of them. What takes long is kept for a minute, so that going to and fro does not
+//! read a month's events each time; the page then says as of when it is, like any other.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use domain::TenantId;
 use domain::kpis::{Kpi, Unit, find};
-use projections::kpis::explain::{Explanation, LeftOut, Part};
+use projections::kpis::explain::{ExplainQuery, Explanation, LeftOut, Part};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::card::{StatusWord, words};
-use super::format::{Locale, period};
+use super::card::{StatusWord, rests_on};
+use super::format::Locale;
 use super::session::Viewer;
 use super::view::{View, ViewParameters, encoded};
+use super::words::{label, period, segment_label, words};
 use super::{Frame, frame};
 use crate::kpis::explain::{ExplainParameters, asked, explanation};
 use crate::pages::page;
 use crate::parameters::{Parameters, cursor};
 use crate::problem::{NOT_FOUND, Problem};
+use crate::progression::Freshness;
 use crate::reading::read;
-use crate::state::Shared;
+use crate::state::{Api, Shared};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,9 +104,58 @@ struct LeftOutRow {
 }
 
 /// So many events of a part are links; the JSON has all.
-const EVENTS_SHOWN: usize = 6;
+pub(super) const EVENTS_SHOWN: usize = 6;
 const EXAMPLES_SHOWN: usize = 5;
 const PARTS: &str = "50";
+
+/// Explanations that took long.
+#[derive(Debug, Default)]
+pub(crate) struct Explained {
+    kept: Mutex<HashMap<Question, Kept>>,
+}
+
+type Question = (TenantId, &'static str, ExplainQuery);
+
+#[derive(Debug, Clone)]
+struct Kept {
+    explanation: Arc<Explanation>,
+    freshness: Freshness,
+    until: Instant,
+}
+
+/// Up to some 100 KB each.
+const KEPT_MAX: usize = 200;
+const KEPT_FOR: Duration = Duration::from_secs(60);
+/// What is read sooner is not kept.
+const LONG: Duration = Duration::from_millis(50);
+
+impl Explained {
+    async fn of(
+        api: &Api,
+        tenant: &TenantId,
+        kpi: &'static Kpi,
+        query: &ExplainQuery,
+    ) -> Result<(Arc<Explanation>, Freshness), Problem> {
+        let question = (tenant.clone(), kpi.id, ExplainQuery { now: DateTime::UNIX_EPOCH, ..query.clone() });
+        let asked = Instant::now();
+        let kept = || api.explained.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept().get(&question).filter(|found| found.until > asked).cloned();
+        if let Some(Kept { explanation, freshness, .. }) = found {
+            return Ok((explanation, freshness));
+        }
+        let (explanation, freshness) = read(api, None, explanation(api, tenant, kpi, query)).await?;
+        let explanation = Arc::new(explanation);
+        if asked.elapsed() > LONG {
+            let mut kept = kept();
+            kept.retain(|_, found| found.until > asked);
+            if kept.len() < KEPT_MAX {
+                let until = Instant::now() + KEPT_FOR;
+                kept.insert(question, Kept { explanation: Arc::clone(&explanation), freshness: freshness.clone(), until });
+            }
+        }
+        Ok((explanation, freshness))
+    }
+}
 
 pub(super) async fn explain(
     State(api): State<Shared>,
@@ -108,30 +165,13 @@ pub(super) async fn explain(
     Parameters(parameters): Parameters<ExplainViewParameters>,
 ) -> Result<Response, Problem> {
     let kpi = find(&id).ok_or_else(|| Problem::new(&NOT_FOUND, format!("there is no KPI {id:?}")))?;
-    let ExplainViewParameters { period: rhythm, as_of, of, segment, definition, cursor: after } = parameters;
-    let is_first = after.is_none();
-    let path = format!("/dashboards/kpis/{id}/explain");
-    let mut view = View::of_kpi(path, kpi.grains, &ViewParameters::new(rhythm, as_of), Utc::now())?;
-    for (name, value) in [("of", &of), ("segment", &segment), ("definition", &definition)] {
-        view.own.extend(value.clone().map(|value| (name, value)));
-    }
-    let parameters = ExplainParameters {
-        period: of,
-        segment,
-        as_of: view.as_of.map(|day| day.to_string()),
-        definition,
-        cursor: after,
-        limit: Some(PARTS.to_owned()),
-        ..ExplainParameters::default()
-    };
+    let (view, parameters) = parameters.asked(kpi, "explain")?;
+    let parameters = ExplainParameters { as_of: view.as_of.map(|day| day.to_string()), ..parameters };
     let query = asked(kpi, &parameters, view.now)?;
-    let (found, freshness) = read(&api, None, explanation(&api, caller.tenant(), kpi, &query)).await?;
+    let (found, freshness) = Explained::of(&api, caller.tenant(), kpi, &query).await?;
     let locale = Locale::of(&headers);
     let next = found.parts.last().filter(|_| found.has_more).map(|part| cursor(query.period, &part.part));
-    let names: BTreeSet<&str> = found.totals.amounts.keys().map(String::as_str).collect();
-    // Numerator and denominator first.
-    let mut names: Vec<&str> = names.into_iter().collect();
-    names.sort_by_key(|name| (*name != "numerator", *name != "denominator", *name));
+    let names = in_order(found.totals.amounts.keys().map(String::as_str));
     let writing = Writing { kpi, locale, currency: found.currency.as_str() };
     let figure = found.figure.as_ref();
     let pairs = parameters.pairs(&query.grain.name(query.period));
@@ -139,11 +179,13 @@ pub(super) async fn explain(
         kpi: (kpi.name, view.to(&format!("/dashboards/kpis/{}", kpi.id))),
         formula: kpi.formula,
         period: period(query.grain, query.period),
-        segment: (query.segment != "all").then(|| words(&query.segment.replacen(':', ": ", 1))),
+        segment: (query.segment != "all").then(|| segment_label(&query.segment)),
         definition: found.definition,
-        value: figure.and_then(|shown| shown.figure.value).map(|value| locale.value(kpi.unit, writing.currency, value)),
+        value: figure
+            .and_then(|shown| shown.figure.value)
+            .map(|value| locale.figures(kpi, writing.currency, [value]).value(value)),
         exact: figure.and_then(|shown| shown.figure.value).map_or(String::new(), |value| value.normalize().to_string()),
-        n: figure.map_or(String::new(), |shown| format!("{} {}", locale.count(shown.figure.n), kpi.n)),
+        n: figure.map_or(String::new(), |shown| rests_on(kpi, &shown.figure, locale)),
         status: figure.map(|shown| shown.status.into()),
         reason: figure.and_then(|shown| shown.figure.parts["reason"].as_str()).map(str::to_owned),
         sums: names.iter().map(|name| Sum::of(name, &found, writing)).collect(),
@@ -153,18 +195,47 @@ pub(super) async fn explain(
         event_count: locale.count(found.totals.events),
         shown: found.parts.len(),
         parts: found.parts.iter().map(|part| PartRow::of(part, &names, writing)).collect(),
-        names: names.iter().map(|name| words(name)).collect(),
+        names: names.iter().map(|name| label(name)).collect(),
         left_out: found.left_out.iter().map(|left_out| LeftOutRow::of(left_out, locale)).collect(),
-        first: (!is_first).then(|| view.to(&view.path)),
+        first: parameters.cursor.is_some().then(|| view.to(&view.path)),
         next: next.map(|next| view.here_with(&[("cursor", &next)])),
         json: format!("/v1/kpis/{}/explain?{pairs}", kpi.id),
         frame: frame(&view, &caller, freshness, "Where it comes from").without_rhythms(),
     })
 }
 
+impl ExplainViewParameters {
+    /// What a page beside a KPI's own shows, and what the API is asked for it.
+    pub(super) fn asked(self, kpi: &Kpi, page: &str) -> Result<(View, ExplainParameters), Problem> {
+        let Self { period: rhythm, as_of, of, segment, definition, cursor } = self;
+        let path = format!("/dashboards/kpis/{}/{page}", kpi.id);
+        let mut view = View::of_kpi(path, kpi.grains, &ViewParameters::new(rhythm, as_of.clone()), Utc::now())?;
+        for (name, value) in [("of", &of), ("segment", &segment), ("definition", &definition)] {
+            view.own.extend(value.clone().map(|value| (name, value)));
+        }
+        let parameters = ExplainParameters {
+            period: of,
+            segment,
+            as_of: as_of.filter(|day| !day.is_empty()),
+            definition,
+            cursor,
+            limit: Some(PARTS.to_owned()),
+            ..ExplainParameters::default()
+        };
+        Ok((view, parameters))
+    }
+}
+
+/// Numerator and denominator first.
+pub(super) fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_by_key(|name| (*name != "numerator", *name != "denominator", *name));
+    names
+}
+
 impl ExplainParameters {
     /// As the API is asked for the same.
-    fn pairs(&self, period: &str) -> String {
+    pub(super) fn pairs(&self, period: &str) -> String {
         let mut pairs = vec![format!("period={}", encoded(period))];
         for (name, value) in [("segment", &self.segment), ("definition", &self.definition), ("as_of", &self.as_of)] {
             pairs.extend(value.as_ref().map(|value| format!("{name}={}", encoded(value))));
@@ -174,16 +245,46 @@ impl ExplainParameters {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Writing<'a> {
-    kpi: &'static Kpi,
-    locale: Locale,
-    currency: &'a str,
+pub(super) struct Writing<'a> {
+    pub(super) kpi: &'static Kpi,
+    pub(super) locale: Locale,
+    pub(super) currency: &'a str,
 }
 
 impl Writing<'_> {
+    /// What a part adds to a sum.
+    pub(super) fn amount(self, name: &str, amount: Decimal) -> String {
+        let (numerator, denominator) = self.kpi.sums_money();
+        match name {
+            "numerator" if numerator => self.money(amount),
+            "denominator" if denominator => self.money(amount),
+            name if self.kpi.unit_beside(name) == Unit::Money => self.money(amount),
+            _ => self.number(amount),
+        }
+    }
+
+    /// To the last digit: it is to be added up.
+    fn money(self, amount: Decimal) -> String {
+        if amount.is_integer() {
+            self.locale.value(Unit::Money, self.currency, amount)
+        } else {
+            self.locale.cents(self.currency, amount)
+        }
+    }
+
     fn number(self, number: Decimal) -> String {
         let number = number.normalize();
         self.locale.number(number, number.scale().min(6))
+    }
+
+    /// A part's own measure.
+    pub(super) fn own_value(self, value: Decimal) -> String {
+        match self.kpi.unit {
+            unit @ (Unit::Days | Unit::Hours | Unit::Months | Unit::Money) => {
+                self.locale.value(unit, self.currency, value.round_dp(2))
+            }
+            _ => self.number(value.round_dp(2)),
+        }
     }
 }
 
@@ -197,35 +298,35 @@ impl Sum {
             name => figure.and_then(|figure| figure.parts.get(name)?.as_number()?.to_string().parse().ok()),
         };
         Self {
-            name: words(name),
+            name: label(name),
             about: match name {
                 "numerator" => Some(writing.kpi.numerator),
                 "denominator" => writing.kpi.denominator,
                 _ => None,
             },
-            of_parts: writing.number(of_parts),
-            of_figure: of_figure.map_or("–".to_owned(), |sum| writing.number(sum)),
+            of_parts: writing.amount(name, of_parts),
+            of_figure: of_figure.map_or("–".to_owned(), |sum| writing.amount(name, sum)),
             is_same: of_figure.is_some_and(|sum| sum.round_dp(6) == of_parts.round_dp(6)),
         }
     }
+}
+
+/// An id that begins with its kind says it already.
+pub(super) fn kind_beside(kind: &str, name: &str) -> String {
+    if name.starts_with(kind) { String::new() } else { words(kind) }
 }
 
 impl PartRow {
     fn of(part: &Part, names: &[&str], writing: Writing<'_>) -> Self {
         let (kind, name) = part.part.split_once(':').unwrap_or(("", &part.part));
         Self {
-            kind: words(kind),
+            kind: kind_beside(kind, name),
             name: name.to_owned(),
             amounts: names
                 .iter()
-                .map(|name| part.amounts.get(*name).map_or(String::new(), |amount| writing.number(*amount)))
+                .map(|name| part.amounts.get(*name).map_or(String::new(), |amount| writing.amount(name, *amount)))
                 .collect(),
-            value: part.value.map(|value| match writing.kpi.unit {
-                unit @ (Unit::Days | Unit::Hours | Unit::Months | Unit::Money) => {
-                    writing.locale.value(unit, writing.currency, value.round_dp(2))
-                }
-                _ => writing.number(value.round_dp(2)),
-            }),
+            value: part.value.map(|value| writing.own_value(value)),
             note: part.note.clone(),
             events: part.events.iter().take(EVENTS_SHOWN).cloned().collect(),
             more_events: part.event_count.saturating_sub(EVENTS_SHOWN.min(part.events.len()) as u64),

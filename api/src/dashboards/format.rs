@@ -1,10 +1,7 @@
-//! Numbers and periods as people read them, by their browser's language.
+//! Numbers as people read them, by their browser's language.
 
 use axum::http::{HeaderMap, header};
-use chrono::{Datelike, NaiveDate};
-use domain::Grain;
-use domain::kpis::Unit;
-use rust_decimal::prelude::ToPrimitive;
+use domain::kpis::{Kpi, Unit};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// How numbers are written.
@@ -22,7 +19,7 @@ const SWISS: Locale = Locale { point: '.', group: "’" };
 
 /// Thin and not breaking: a number stays with its unit.
 const NARROW: char = '\u{202f}';
-pub(super) const MINUS: char = '−';
+const MINUS: char = '−';
 
 impl Locale {
     /// The first language of `Accept-Language` whose numbers are known; else English.
@@ -70,44 +67,109 @@ impl Locale {
         self.number(count.into(), 0)
     }
 
-    /// As many digits as say something: 1,234 or 12.3 or 0.45.
-    fn short(self, number: Decimal) -> String {
-        let places = match number.abs().to_f64().unwrap_or(f64::MAX) {
-            size if size >= 100.0 || number.is_integer() => 0,
-            size if size >= 10.0 => 1,
-            _ => 2,
-        };
-        self.number(number, places)
-    }
-
     /// A value in its unit.
     pub(super) fn value(self, unit: Unit, currency: &str, value: Decimal) -> String {
+        self.together(unit, currency, [value]).value(value)
+    }
+
+    /// How values of one unit that stand together are written.
+    pub(super) fn together(self, unit: Unit, currency: &str, values: impl IntoIterator<Item = Decimal>) -> Together<'_> {
+        Together { locale: self, unit, currency, places: places(unit, values), is_signed: false }
+    }
+
+    /// How figures of a KPI that stand together are written.
+    pub(super) fn figures<'a>(self, kpi: &Kpi, currency: &'a str, values: impl IntoIterator<Item = Decimal>) -> Together<'a> {
+        Together { is_signed: kpi.is_difference(), ..self.together(kpi.unit, currency, values) }
+    }
+
+    /// How far a figure is from another one is written in its own digits, if it needs any.
+    pub(super) fn against<'a>(self, kpi: &Kpi, currency: &'a str, value: Decimal, other: Decimal) -> Together<'a> {
+        let own = self.figures(kpi, currency, [value]);
+        if own.is_whole(value) { self.figures(kpi, currency, [value, other]) } else { own }
+    }
+
+    /// Money to the last digit.
+    pub(super) fn cents(self, currency: &str, value: Decimal) -> String {
+        Together { places: 2, ..self.together(Unit::Money, currency, []) }.value(value)
+    }
+
+    /// What is hardly anything is not nothing: 0.03 % must not read 0.0 %.
+    pub(super) fn share(self, share: Decimal) -> String {
+        if share > Decimal::ZERO && share < Decimal::new(1, 3) {
+            return format!("<\u{a0}{}{NARROW}%", self.number(Decimal::new(1, 1), 1));
+        }
+        self.value(Unit::Ratio, "", share)
+    }
+
+    /// How a script writes values of a unit: times what, with what before and after, and with which point between which groups.
+    pub(super) fn pattern(self, unit: Unit, currency: &str) -> Pattern {
+        let one = self.together(unit, currency, []);
+        let number = |value: Decimal| one.value(value);
+        let written = number(2.into());
+        let digit = if unit == Unit::Ratio { "200" } else { "2" };
+        let (before, after) = written.split_once(digit).unwrap_or_default();
+        let before = before.trim_start_matches('+').to_owned();
+        let factor = if unit == Unit::Ratio { 100 } else { 1 };
+        Pattern { factor, before, after: after.to_owned(), point: self.point, group: self.group }
+    }
+}
+
+/// How a script writes values.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub(super) factor: u8,
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) point: char,
+    pub(super) group: &'static str,
+}
+
+/// Values of one unit that stand together: all have as many digits after the point.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Together<'a> {
+    locale: Locale,
+    unit: Unit,
+    currency: &'a str,
+    places: u32,
+    /// A plus stands before what is above zero.
+    is_signed: bool,
+}
+
+impl Together<'_> {
+    fn is_whole(self, value: Decimal) -> bool {
+        if self.unit == Unit::Ratio { (value * Decimal::ONE_HUNDRED).is_integer() } else { value.is_integer() }
+    }
+
+    pub(super) fn value(self, value: Decimal) -> String {
+        let sign = if self.is_signed && value > Decimal::ZERO { "+" } else { "" };
+        format!("{sign}{}", self.written(value))
+    }
+
+    fn written(self, value: Decimal) -> String {
+        let Self { locale, unit, places, .. } = self;
+        let number = |value: Decimal| locale.number(value, places);
+        let counted = |word: &str| {
+            let s = if value == Decimal::ONE && places == 0 { "" } else { "s" };
+            format!("{}{NARROW}{word}{s}", number(value))
+        };
         match unit {
-            Unit::Count => self.short(value),
-            Unit::Ratio => {
-                let percent = value * Decimal::ONE_HUNDRED;
-                let places = if percent.abs() >= Decimal::ONE_HUNDRED || percent.is_integer() { 0 } else { 1 };
-                // What is nearly all is not all: 99.96 % must not read 100 %.
-                let places = if percent > 99.into() && percent < Decimal::ONE_HUNDRED { 2 } else { places };
-                format!("{}{NARROW}%", self.number(percent, places))
-            }
-            Unit::Days => plural(self.short(value), value, "day"),
-            Unit::Hours => plural(self.short(value), value, "hour"),
-            Unit::Months => plural(self.short(value), value, "month"),
-            Unit::Money => self.money(currency, value),
-            Unit::Score => self.number(value, 0),
-            Unit::Points => format!("{}{}", if value.is_sign_negative() { "" } else { "+" }, self.number(value, 0)),
-            Unit::Fte => format!("{}{NARROW}FTE", self.short(value)),
-            Unit::Level => format!("level{NARROW}{}", self.short(value)),
-            Unit::Times => format!("{}×", self.short(value)),
+            Unit::Count | Unit::Score => number(value),
+            Unit::Ratio => format!("{}{NARROW}%", number(value * Decimal::ONE_HUNDRED)),
+            Unit::Days => counted("day"),
+            Unit::Hours => counted("hour"),
+            Unit::Months => counted("month"),
+            Unit::Money => self.money(value),
+            Unit::Points => format!("{}{}", if value.is_sign_negative() { "" } else { "+" }, number(value)),
+            Unit::Fte => format!("{}{NARROW}FTE", number(value)),
+            Unit::Level => format!("{}{NARROW}of{NARROW}3", number(value)),
+            Unit::Times => format!("{}×", number(value)),
         }
     }
 
-    fn money(self, currency: &str, value: Decimal) -> String {
+    fn money(self, value: Decimal) -> String {
         let sign = if value.is_sign_negative() { MINUS.to_string() } else { String::new() };
-        let places = if value.abs() < Decimal::ONE_HUNDRED && !value.is_integer() { 2 } else { 0 };
-        let number = self.number(value.abs(), places);
-        match currency {
+        let number = self.locale.number(value.abs(), self.places);
+        match self.currency {
             "USD" => format!("{sign}${number}"),
             "EUR" => format!("{sign}€{number}"),
             "GBP" => format!("{sign}£{number}"),
@@ -116,12 +178,12 @@ impl Locale {
     }
 
     /// How far one value is from another, with its sign.
-    pub(super) fn difference(self, unit: Unit, currency: &str, difference: Decimal) -> String {
-        let size = match unit {
-            Unit::Ratio => format!("{}{NARROW}points", self.number((difference * Decimal::ONE_HUNDRED).abs(), 1)),
-            Unit::Points => self.number(difference.abs(), 0),
-            Unit::Level => self.short(difference.abs()),
-            unit => self.value(unit, currency, difference.abs()),
+    pub(super) fn difference(self, difference: Decimal) -> String {
+        let number = |size: Decimal| self.locale.number(size, self.places);
+        let size = match self.unit {
+            Unit::Ratio => format!("{}{NARROW}points", number((difference * Decimal::ONE_HUNDRED).abs())),
+            Unit::Points | Unit::Level => number(difference.abs()),
+            _ => self.written(difference.abs()),
         };
         let sign = match difference.is_sign_negative() {
             // Too small to be seen in these digits.
@@ -133,22 +195,25 @@ impl Locale {
     }
 }
 
-fn plural(number: String, value: Decimal, unit: &str) -> String {
-    let s = if value == Decimal::ONE { "" } else { "s" };
-    format!("{number}{NARROW}{unit}{s}")
-}
-
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-
-/// `October 2026`, `Q4 2026`, `week 44, 2026`, `31 October 2026`.
-pub(super) fn period(grain: Grain, start: NaiveDate) -> String {
-    let month = MONTHS[start.month0() as usize];
-    match grain {
-        Grain::Day => format!("{} {month} {}", start.day(), start.year()),
-        Grain::Week => format!("week {}, {}", start.iso_week().week(), start.iso_week().year()),
-        Grain::Month => format!("{month} {}", start.year()),
-        Grain::Quarter => format!("Q{} {}", start.month0() / 3 + 1, start.year()),
+/// As many digits after the point as say something of the values: 1,234 or 12.3 or 0.45.
+fn places(unit: Unit, values: impl IntoIterator<Item = Decimal>) -> u32 {
+    let shown = |value: Decimal| if unit == Unit::Ratio { value * Decimal::ONE_HUNDRED } else { value };
+    let values: Vec<Decimal> = values.into_iter().map(|value| shown(value).abs()).collect();
+    let size = |value: &Decimal| match *value {
+        size if size >= Decimal::ONE_HUNDRED => 0,
+        size if size >= Decimal::TEN => 1,
+        _ => 2,
+    };
+    match unit {
+        Unit::Score | Unit::Points => 0,
+        _ if values.iter().all(Decimal::is_integer) => 0,
+        // A few cents do not count beside thousands.
+        Unit::Money => values.iter().max().map_or(0, |most| if *most < Decimal::ONE_HUNDRED { 2 } else { 0 }),
+        // What is nearly all is not all: 99.96 % must not read 100 %.
+        Unit::Ratio if values.iter().any(|percent| *percent > 99.into() && *percent < Decimal::ONE_HUNDRED) => 2,
+        Unit::Ratio => u32::from(values.iter().any(|percent| *percent < Decimal::ONE_HUNDRED)),
+        Unit::Fte => 1,
+        _ => values.iter().map(size).max().unwrap_or(0),
     }
 }
 
@@ -166,6 +231,7 @@ mod tests {
         assert_eq!(value(Unit::Ratio, "0.256"), "25.6 %");
         assert_eq!(value(Unit::Ratio, "0.9996"), "99.96 %");
         assert_eq!(value(Unit::Ratio, "1"), "100 %");
+        assert_eq!(value(Unit::Level, "1.75"), "1.75 of 3");
         assert_eq!(value(Unit::Ratio, "1.304"), "130 %");
         assert_eq!(value(Unit::Days, "1"), "1 day");
         assert_eq!(value(Unit::Hours, "3.456"), "3.46 hours");
@@ -179,12 +245,54 @@ mod tests {
 
     #[test]
     fn a_difference_has_its_sign() {
-        let difference =
-            |unit, text: &str| ENGLISH.difference(unit, "USD", text.parse().expect("a decimal")).replace(NARROW, " ");
-        assert_eq!(difference(Unit::Ratio, "-0.05"), "−5.0 points");
-        assert_eq!(difference(Unit::Money, "120"), "+$120");
-        assert_eq!(difference(Unit::Count, "0"), "±0");
-        assert_eq!(difference(Unit::Score, "-0.2"), "±0");
+        let difference = |unit, one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| text.parse::<Decimal>().expect("a decimal"));
+            ENGLISH.together(unit, "USD", [one, other]).difference(one - other).replace(NARROW, " ")
+        };
+        assert_eq!(difference(Unit::Ratio, "0.201", "0.251"), "−5.0 points");
+        assert_eq!(difference(Unit::Ratio, "0.9973", "0.999"), "−0.17 points");
+        assert_eq!(difference(Unit::Money, "667.2", "754.97"), "−$88");
+        assert_eq!(difference(Unit::Money, "120", "0"), "+$120");
+        assert_eq!(difference(Unit::Count, "1", "1"), "±0");
+        assert_eq!(difference(Unit::Score, "0.6", "0.8"), "±0");
+    }
+
+    #[test]
+    fn values_that_stand_together_have_as_many_digits() {
+        let together = |unit, texts: [&str; 2]| {
+            let values = texts.map(|text| text.parse::<Decimal>().expect("a decimal"));
+            let written = ENGLISH.together(unit, "USD", values);
+            values.map(|value| written.value(value).replace(NARROW, " "))
+        };
+        assert_eq!(together(Unit::Ratio, ["0.2", "0.268"]), ["20.0 %", "26.8 %"]);
+        assert_eq!(together(Unit::Days, ["1", "0.953"]), ["1.00 days", "0.95 days"]);
+        assert_eq!(together(Unit::Days, ["1", "2"]), ["1 day", "2 days"]);
+        assert_eq!(together(Unit::Fte, ["33", "1.39"]), ["33.0 FTE", "1.4 FTE"]);
+    }
+
+    #[test]
+    fn a_difference_that_is_a_figure_has_its_sign() {
+        let kpi = domain::kpis::find("budget_variance").expect("a KPI");
+        let value = |value: i64| ENGLISH.figures(kpi, "USD", [value.into()]).value(value.into());
+        assert_eq!([value(63_985), value(-5), value(0)], ["+$63,985", "−$5", "$0"]);
+    }
+
+    #[test]
+    fn what_is_hardly_used_is_used() {
+        let share = |text: &str| ENGLISH.share(text.parse().expect("a decimal")).replace([NARROW, '\u{a0}'], " ");
+        assert_eq!([share("0"), share("0.0004"), share("0.023")], ["0 %", "< 0.1 %", "2.3 %"]);
+    }
+
+    #[test]
+    fn a_script_writes_as_the_server_does() {
+        let of = |unit| {
+            let Pattern { factor, before, after, .. } = ENGLISH.pattern(unit, "USD");
+            (factor, before, after.replace(NARROW, " "))
+        };
+        assert_eq!(of(Unit::Ratio), (100, String::new(), " %".to_owned()));
+        assert_eq!(of(Unit::Money), (1, "$".to_owned(), String::new()));
+        assert_eq!(of(Unit::Days), (1, String::new(), " days".to_owned()));
+        assert_eq!(of(Unit::Points), (1, String::new(), String::new()));
     }
 
     #[test]
@@ -197,14 +305,5 @@ mod tests {
         assert_eq!(locale("xx, en").number(number, 1), "−1,234.5");
         assert_eq!(locale("fr").number(number, 1), "−1\u{202f}234,5");
         assert_eq!(Locale::of(&HeaderMap::new()), ENGLISH);
-    }
-
-    #[test]
-    fn periods_have_names() {
-        let day = |text: &str| text.parse().expect("a day");
-        assert_eq!(period(Grain::Month, day("2026-10-01")), "October 2026");
-        assert_eq!(period(Grain::Quarter, day("2026-10-01")), "Q4 2026");
-        assert_eq!(period(Grain::Week, day("2026-12-28")), "week 53, 2026");
-        assert_eq!(period(Grain::Day, day("2026-10-31")), "31 October 2026");
     }
 }

@@ -1,25 +1,31 @@
 //! A KPI's own page: its series and target, its segments, what it means, and the table behind the chart.
 
+mod table;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::Grain;
-use domain::kpis::{Better, Kpi, Window, find};
+use domain::kpis::{Better, Kpi, Unit, find};
 use projections::kpis::evaluate::Terms;
 use projections::kpis::query::Known;
 use projections::kpis::series::{Beside, Segments, Series, SeriesQuery, series_by};
-use projections::kpis::shown::Shown;
+use projections::kpis::shown::{NEAR, Shown};
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 
-use super::card::{Card, Change, Setting, StatusWord, change_against, headline, points, words};
+use self::table::{Columned, Columns, Dimension, Row, beside};
+use super::card::{Card, Setting, headline, points};
 use super::chart::bars;
-use super::format::{Locale, period};
+use super::format::{Locale, Pattern};
 use super::session::Viewer;
+use super::since::SinceWords;
 use super::view::{Choice, View, ViewParameters, encoded};
+use super::words::{segment_label, sentence};
 use super::{Frame, frame, name_of};
+use crate::kpis::late;
 use crate::pages::page;
 use crate::parameters::{Parameters, parsed, period as read_period};
 use crate::problem::{NOT_FOUND, Problem};
@@ -47,6 +53,8 @@ struct KpiPage {
     segment: Option<String>,
     /// Where the card's figure comes from.
     explain_card: Option<String>,
+    /// What it is today, on a page of a past day.
+    since_card: Option<SinceWords>,
     asked: AskedWords,
     comparisons: [Choice; 2],
     /// With what the table compares.
@@ -54,14 +62,17 @@ struct KpiPage {
     /// More periods were asked for than a page shows.
     cut_to: Option<String>,
     chart: String,
+    /// How the script that zooms writes values.
+    pattern: Pattern,
     rows: Vec<Row>,
-    numerator: &'static str,
-    denominator: Option<&'static str>,
-    n: &'static str,
-    /// What n counts is the numerator or denominator.
-    is_n_beside: bool,
+    columns: Columns,
+    numerator: String,
+    denominator: Option<String>,
+    n: String,
     window: String,
-    better: &'static str,
+    better: String,
+    /// What the formula tells beside the card's figure.
+    beside: Vec<(String, String)>,
     facts: Vec<&'static str>,
     definition: u16,
     definitions: Vec<u16>,
@@ -84,43 +95,6 @@ struct AskedWords {
     at_first: String,
 }
 
-#[derive(Debug)]
-struct Row {
-    period: String,
-    numerator: String,
-    denominator: String,
-    n: String,
-    value: Option<String>,
-    change: Option<Change>,
-    target: String,
-    status: StatusWord,
-    is_partial: bool,
-    restated: Option<String>,
-    /// Where it comes from.
-    explain: String,
-}
-
-/// What a KPI is split by, with the newest figure of each segment.
-#[derive(Debug)]
-struct Dimension {
-    name: String,
-    period: String,
-    segments: Vec<SegmentRow>,
-    left_out: usize,
-}
-
-#[derive(Debug)]
-struct SegmentRow {
-    name: String,
-    href: String,
-    value: Option<String>,
-    n: String,
-    target: Option<String>,
-    status: StatusWord,
-}
-
-/// The page stays one that can be read.
-const SEGMENTS_MAX: usize = 25;
 const PERIODS_MAX: u32 = 400;
 
 /// How many periods are shown where nobody says from when.
@@ -266,9 +240,12 @@ pub(super) async fn kpi(
             let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &query).await?.ok_or_else(unknown)?;
             split.push((*dimension, found.figures));
         }
-        Ok((terms, found, split))
+        let mut shown = found.clone();
+        shown.figures.retain(|shown| shown.figure.period >= from);
+        let since = late::since(&api, caller.tenant(), &terms, (kpi, &query), &shown).await?;
+        Ok((terms, found, since, split))
     };
-    let ((terms, mut found, split), freshness) = read(&api, None, ask).await?;
+    let ((terms, mut found, since, split), freshness) = read(&api, None, ask).await?;
     let is_before = |shown: &Shown| shown.figure.period < from;
     let earlier: Vec<Shown> = found.figures.clone();
     let compared = |shown: &Shown| {
@@ -311,7 +288,15 @@ pub(super) async fn kpi(
             grain.as_str()
         )
     };
+    let today = |shown: &Shown| {
+        let place = figures
+            .iter()
+            .position(|figure| figure.figure.period == shown.figure.period && figure.figure.segment == shown.figure.segment)?;
+        SinceWords::of(kpi, grain, shown, since.get(place)?, definition, setting)
+    };
+    let written = Columned::of(kpi, &figures, setting);
     page(&KpiPage {
+        since_card: about.and_then(today),
         explain_card: about.map(|shown| explain_link(&view, kpi, (grain, shown), definition)),
         card,
         comparisons: Comparison::ALL.map(|of| Choice {
@@ -339,24 +324,26 @@ pub(super) async fn kpi(
         },
         function: (function, view.to(&format!("/dashboards/{slug}"))),
         chart,
-        rows: found
-            .figures
+        pattern: locale.pattern(kpi.unit, plan.currency.as_str()),
+        columns: Columns::of(kpi, &figures),
+        rows: figures
             .iter()
             .rev()
             .map(|shown| Row {
                 explain: explain_link(&view, kpi, (grain, shown), definition),
-                ..Row::of(kpi, grain, shown, compared(shown), setting)
+                since: today(shown),
+                ..Row::of(kpi, grain, shown, compared(shown), written)
             })
             .collect(),
-        numerator: kpi.numerator,
-        denominator: kpi.denominator,
-        n: kpi.n,
-        is_n_beside: kpi.n == kpi.numerator || Some(kpi.n) == kpi.denominator,
+        numerator: sentence(kpi.numerator),
+        denominator: kpi.denominator.map(sentence),
+        n: sentence(kpi.n),
+        beside: about.map_or_else(Vec::new, |shown| beside(kpi, shown, setting)),
         window: kpi.window.in_words(),
         better: match kpi.better {
-            Better::Higher => "higher",
-            Better::Lower => "lower",
-            Better::OnTarget => "near its target",
+            Better::Higher => "higher".to_owned(),
+            Better::Lower => "lower".to_owned(),
+            Better::OnTarget => format!("near its target: up to {} from it is on target", locale.value(Unit::Ratio, "", NEAR)),
         },
         facts: kpi.facts.to_vec(),
         definition: of_definition,
@@ -366,7 +353,7 @@ pub(super) async fn kpi(
         dimensions: split.into_iter().map(|(name, figures)| Dimension::of(kpi, grain, name, &figures, setting)).collect(),
         csv: download("csv"),
         parquet: download("parquet"),
-        segment: segment.map(|segment| words(segment.split_once(':').map_or(segment.as_str(), |(_, name)| name))),
+        segment: segment.map(|segment| segment_label(&segment)),
         frame: frame(&view, &caller, freshness, kpi.name),
     })
 }
@@ -388,59 +375,4 @@ fn of_one(found: &Series, is_segment: bool) -> Series {
         series.figures.iter_mut().for_each(|shown| "all".clone_into(&mut shown.figure.segment));
     }
     series
-}
-
-impl Row {
-    fn of(kpi: &Kpi, grain: Grain, shown: &Shown, compared: Option<&Shown>, setting: Setting<'_>) -> Self {
-        let Setting { locale, currency, .. } = setting;
-        let plain = |number: Option<rust_decimal::Decimal>| {
-            number.map_or("–".to_owned(), |number| locale.number(number, if number.is_integer() { 0 } else { 2 }))
-        };
-        let segment = (!kpi.has_total).then(|| words(&shown.figure.segment));
-        Self {
-            period: segment.map_or_else(
-                || period(grain, shown.figure.period),
-                |segment| format!("{}, {segment}", period(grain, shown.figure.period)),
-            ),
-            numerator: plain(shown.figure.numerator),
-            denominator: plain(shown.figure.denominator),
-            n: locale.count(shown.figure.n),
-            value: shown.figure.value.map(|value| locale.value(kpi.unit, currency, value)),
-            // A period that is not over is not held against a whole one.
-            change: compared
-                .filter(|_| !shown.is_partial || !matches!(kpi.window, Window::Period | Window::Cohort))
-                .and_then(|past| change_against(kpi, grain, shown, past, setting)),
-            target: shown.target.map_or("–".to_owned(), |target| locale.value(kpi.unit, currency, target)),
-            status: shown.status.into(),
-            is_partial: shown.is_partial,
-            restated: shown.restated_from.map(|before| locale.value(kpi.unit, currency, before)),
-            explain: String::new(),
-        }
-    }
-}
-
-impl Dimension {
-    /// Those that rest on most first.
-    fn of(kpi: &Kpi, grain: Grain, name: &str, figures: &[Shown], setting: Setting<'_>) -> Self {
-        let Setting { locale, currency, view, .. } = setting;
-        let mut figures: Vec<&Shown> = figures.iter().collect();
-        figures.sort_by_key(|shown| std::cmp::Reverse((shown.figure.n, shown.figure.value.and_then(|value| value.to_i64()))));
-        let segments = figures.iter().take(SEGMENTS_MAX).map(|shown| {
-            let segment = &shown.figure.segment;
-            SegmentRow {
-                name: words(segment.split_once(':').map_or(segment.as_str(), |(_, name)| name)),
-                href: view.without(&["segment"]).here_with(&[("segment", segment)]),
-                value: shown.figure.value.map(|value| locale.value(kpi.unit, currency, value)),
-                n: locale.count(shown.figure.n),
-                target: shown.target.map(|target| locale.value(kpi.unit, currency, target)),
-                status: shown.status.into(),
-            }
-        });
-        Self {
-            name: words(name),
-            period: figures.first().map_or(String::new(), |shown| period(grain, shown.figure.period)),
-            segments: segments.collect(),
-            left_out: figures.len().saturating_sub(SEGMENTS_MAX),
-        }
-    }
 }

@@ -1,25 +1,32 @@
 //! The ledger itself: its events, searched the newest first; one event with all that follows from it; and how everything is
 //! that carries events onwards.
 
+mod health;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
+use domain::audit::PersonalDataPurpose;
 use domain::kpis::register;
 use domain::recorded::{event_id, parse_event_id};
-use domain::{AggregateType, Grain, Position, RecordedEvent, UserId};
+use domain::{AggregateType, Grain, Pseudonym, RecordedEvent, UserId};
+use event_store::trees::{TreeId, Trees};
 use event_store::{Before, SearchPage, SearchQuery};
+use proof::leaf::leaf;
 use serde::Deserialize;
 
+use self::health::Health;
 use super::format::Locale;
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
+use super::words::day_of;
 use super::{Frame, frame};
+use crate::access::personal_data_read;
 use crate::auth::{Audit, Caller, Permission, Read};
-use crate::health::{CheckAnswer, PartitionAnswer, readiness};
 use crate::pages::page;
-use crate::parameters::{Parameters, cursor, place};
+use crate::parameters::{Parameters, cursor, moment, place};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::reading::{in_time, read};
 use crate::state::{Api, Shared};
@@ -38,6 +45,7 @@ pub(super) struct LedgerParameters {
     id: Option<String>,
     #[serde(rename = "type")]
     event_type: Option<String>,
+    key: Option<String>,
     from: Option<String>,
     to: Option<String>,
     cursor: Option<String>,
@@ -69,6 +77,7 @@ struct AskedWords {
     collection: String,
     id: String,
     event_type: String,
+    key: String,
     from: String,
     to: String,
 }
@@ -79,35 +88,13 @@ struct EventRow {
     event_type: String,
     collection: &'static str,
     aggregate_id: String,
+    /// So much of it as tells it from others.
+    aggregate_short: String,
     aggregate_href: String,
     sequence: u64,
     occurred_at: String,
     recorded_at: String,
     is_this: bool,
-}
-
-/// How far each partition is carried, and who carries it.
-#[derive(Debug)]
-struct Health {
-    is_ready: bool,
-    /// The relay is in this process, so that it can be asked.
-    has_relay: bool,
-    relay_error: Option<String>,
-    checks: Vec<CheckAnswer>,
-    partitions: Vec<PartitionRow>,
-}
-
-#[derive(Debug)]
-struct PartitionRow {
-    partition: usize,
-    head: String,
-    published: String,
-    mark: String,
-    lag: String,
-    class: &'static str,
-    icon: &'static str,
-    word: &'static str,
-    detail: String,
 }
 
 #[derive(Debug, Template)]
@@ -119,6 +106,10 @@ struct EventPage {
     schema: String,
     partition: u16,
     position: u64,
+    /// Base64.
+    leaf: String,
+    /// A checkpoint covers it.
+    is_signed: bool,
     partition_key: String,
     data: String,
     metadata: String,
@@ -129,17 +120,20 @@ struct EventPage {
     kpis: Vec<(&'static str, String, String)>,
     before: Option<String>,
     after: Option<String>,
+    /// The newest of its stream's events.
     stream: Vec<EventRow>,
+    /// Where the others are, if there are more.
+    all: Option<String>,
     json: String,
 }
 
 #[derive(Debug, Template)]
 #[template(path = "not-allowed.html")]
-struct NotAllowedPage {
-    frame: Frame,
+pub(super) struct NotAllowedPage {
+    pub(super) frame: Frame,
 }
 
-fn may_read(caller: &Caller<Read>) -> bool {
+pub(super) fn may_read(caller: &Caller<Read>) -> bool {
     Audit::MAY.contains(&caller.key.role)
 }
 
@@ -158,6 +152,7 @@ pub(super) async fn ledger(
         collection: given(&parameters.collection),
         id: given(&parameters.id),
         event_type: given(&parameters.event_type),
+        key: given(&parameters.key),
         from: given(&parameters.from),
         to: given(&parameters.to),
         cursor: given(&parameters.cursor),
@@ -168,12 +163,16 @@ pub(super) async fn ledger(
     let may_read = may_read(&caller);
     let ask = async {
         if !may_read {
+            caller.turned_away(&api);
             return Ok((None, None));
         }
         let mentions = match &parameters.subject {
             None => None,
             Some(subject) => match pseudonym(&api, &caller, subject).await? {
-                Some(pseudonym) => Some(pseudonym),
+                Some(pseudonym) => {
+                    personal_data_read(&api, &caller, pseudonym, PersonalDataPurpose::Lookup).await?;
+                    Some(pseudonym.to_string())
+                }
                 None => return Ok((None, Some("Nothing was ever recorded of this person."))),
             },
         };
@@ -208,6 +207,7 @@ pub(super) async fn event(
     let view = View::parse(format!("{PATH}/events/{id}"), &ViewParameters::default(), Utc::now())?;
     let locale = Locale::of(&headers);
     if !may_read(&caller) {
+        caller.turned_away(&api);
         let freshness = api.progression.seen().freshness();
         let frame = frame(&view, &caller, freshness, "Event").without_rhythms().without_as_of();
         return Ok((StatusCode::FORBIDDEN, page(&NotAllowedPage { frame })?).into_response());
@@ -224,9 +224,11 @@ pub(super) async fn event(
             ..SearchQuery::default()
         };
         let stream = api.store.search(caller.tenant(), &stream).await?;
-        Ok((event, stream.events))
+        let heads = Trees::new(api.store.pool().clone()).heads().await?;
+        let signed = heads.iter().find(|head| head.tree == TreeId::Partition(partition.0)).map_or(0, |head| head.size);
+        Ok((event, stream, signed > position.0))
     };
-    let ((event, stream), freshness) = read(&api, None, ask).await?;
+    let ((event, SearchPage { events: stream, next: stream_next, .. }, is_signed), freshness) = read(&api, None, ask).await?;
     let mark = api.progression.seen().marks().nth(usize::from(partition.0)).unwrap_or_default();
     let at = |sequence: u64| stream.iter().find(|other| other.sequence == sequence).map(|other| other.id());
     page(&EventPage {
@@ -234,6 +236,8 @@ pub(super) async fn event(
         schema: event.schema_path(),
         partition: partition.0,
         position: position.0,
+        leaf: leaf(&event).to_string(),
+        is_signed,
         partition_key: event.partition_key.clone(),
         data: pretty(&event.payload),
         metadata: pretty(&event.metadata),
@@ -243,6 +247,7 @@ pub(super) async fn event(
         kpis: kpis(&event, &view),
         before: event.sequence.checked_sub(1).and_then(at),
         after: at(event.sequence + 1),
+        all: stream_next.is_some().then(|| EventRow::of(&event, None).aggregate_href),
         stream: stream.iter().map(|other| EventRow::of(other, Some(&event))).collect(),
         json: format!("/v1/events/{id}"),
         event: EventRow::of(&event, None),
@@ -251,14 +256,15 @@ pub(super) async fn event(
 }
 
 impl LedgerParameters {
-    fn pairs(&self) -> [(&'static str, Option<String>); 7] {
-        let Self { capsule, subject, collection, id, event_type, from, to, .. } = self.clone();
+    fn pairs(&self) -> [(&'static str, Option<String>); 8] {
+        let Self { capsule, subject, collection, id, event_type, key, from, to, .. } = self.clone();
         [
             ("capsule", capsule),
             ("subject", subject),
             ("collection", collection),
             ("id", id),
             ("type", event_type),
+            ("key", key),
             ("from", from),
             ("to", to),
         ]
@@ -270,11 +276,12 @@ impl LedgerParameters {
                 .ok_or_else(|| Problem::parameter("collection", format!("{name:?} does not exist")))
         };
         Ok(SearchQuery {
-            partition_key: self.capsule.clone(),
+            capsule: self.capsule.clone(),
             mentions,
             aggregate_type: self.collection.as_ref().map(collection).transpose()?,
             aggregate_id: self.id.clone(),
             event_type: self.event_type.clone(),
+            key: self.key.clone(),
             from: moment("from", self.from.as_deref())?,
             to: moment("to", self.to.as_deref())?,
             before: before(self.cursor.as_deref())?,
@@ -284,25 +291,12 @@ impl LedgerParameters {
 }
 
 /// What a person is known by in the ledger: the id that clients send, or the pseudonym itself.
-async fn pseudonym(api: &Api, caller: &Caller<Read>, subject: &str) -> Result<Option<String>, Problem> {
-    if let Ok(pseudonym) = uuid::Uuid::parse_str(subject) {
-        return Ok(Some(pseudonym.to_string()));
-    }
+async fn pseudonym(api: &Api, caller: &Caller<Read>, subject: &str) -> Result<Option<Pseudonym>, Problem> {
     let user = UserId::parse(subject.to_owned()).map_err(|error| Problem::parameter("subject", error.to_string()))?;
     let find = async { Ok(api.store.vault().find(caller.tenant(), &user).await?) };
-    Ok(in_time(api, find).await?.map(|pseudonym| pseudonym.0.to_string()))
-}
-
-/// `2026-10-31`, or `2026-10-31T12:00` with seconds or without, UTC.
-fn moment(name: &str, given: Option<&str>) -> Result<Option<DateTime<Utc>>, Problem> {
-    let Some(text) = given else { return Ok(None) };
-    let bare = text.strip_suffix('Z').unwrap_or(text);
-    let of_day = || Some(bare.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN));
-    let of_time = |form: &str| NaiveDateTime::parse_from_str(bare, form).ok();
-    let found = of_day().or_else(|| of_time("%Y-%m-%dT%H:%M")).or_else(|| of_time("%Y-%m-%dT%H:%M:%S%.f"));
-    let wrong = || Problem::parameter(name, format!("is {text:?}, not a time such as 2026-10-31T12:00, UTC"));
-    let within = found.filter(|moment| ("1970-01-01".."9000-01-01").contains(&moment.date().to_string().as_str()));
-    within.map(|moment| Some(moment.and_utc())).ok_or_else(wrong)
+    let found = in_time(api, find).await?;
+    // A client's own ids may be UUIDs too.
+    Ok(found.or_else(|| subject.parse().ok().map(Pseudonym)))
 }
 
 /// The place where a page ended, as its address says it.
@@ -328,8 +322,8 @@ fn looked(found: &SearchPage, locale: Locale) -> String {
     }
 }
 
-fn told(moment: DateTime<Utc>) -> String {
-    moment.format("%-d %b %Y %H:%M:%S%.3f").to_string()
+pub(super) fn told(moment: DateTime<Utc>) -> String {
+    format!("{} {}", day_of(moment), moment.format("%H:%M:%S%.3f"))
 }
 
 fn pretty(json: &str) -> String {
@@ -369,7 +363,7 @@ fn kpis(event: &RecordedEvent, view: &View) -> Vec<(&'static str, String, String
 
 impl AskedWords {
     fn of(parameters: LedgerParameters) -> Self {
-        let LedgerParameters { capsule, subject, collection, id, event_type, from, to, .. } = parameters;
+        let LedgerParameters { capsule, subject, collection, id, event_type, key, from, to, .. } = parameters;
         // As the browser's field for a time takes it.
         let time = |text: Option<String>| {
             moment("", text.as_deref())
@@ -383,10 +377,16 @@ impl AskedWords {
             collection: collection.unwrap_or_default(),
             id: id.unwrap_or_default(),
             event_type: event_type.unwrap_or_default(),
+            key: key.unwrap_or_default(),
             from: time(from),
             to: time(to),
         }
     }
+}
+
+fn shortened(id: &str) -> String {
+    const LONGEST: usize = 24;
+    if id.chars().count() <= LONGEST { id.to_owned() } else { id.chars().take(LONGEST - 1).chain(['…']).collect() }
 }
 
 impl EventRow {
@@ -398,6 +398,7 @@ impl EventRow {
             event_type: event.event_type.clone(),
             collection,
             aggregate_href: format!("{PATH}?collection={collection}&amp;id={id}"),
+            aggregate_short: shortened(&event.aggregate_id),
             aggregate_id: event.aggregate_id.clone(),
             sequence: event.sequence,
             occurred_at: told(event.occurred_at),
@@ -407,63 +408,11 @@ impl EventRow {
     }
 }
 
-impl Health {
-    async fn of(api: &Api, locale: Locale) -> Self {
-        let (is_ready, checks, partitions) = readiness(api).await;
-        let relayed = api.relay.as_ref().map(|ask| ask()).unwrap_or_default();
-        let of = |answer: &PartitionAnswer| {
-            let relayed = relayed.iter().find(|relayed| usize::from(relayed.partition.0) == answer.partition);
-            PartitionRow::of(answer, relayed.and_then(|relayed| relayed.published), locale)
-        };
-        Self {
-            is_ready,
-            has_relay: api.relay.is_some(),
-            relay_error: relayed.iter().find_map(|relayed| relayed.error.clone()),
-            partitions: partitions.iter().map(of).collect(),
-            checks,
-        }
-    }
-}
-
-impl PartitionRow {
-    fn of(answer: &PartitionAnswer, published: Option<Position>, locale: Locale) -> Self {
-        let count = |count: u64| locale.count(i64::try_from(count).unwrap_or(i64::MAX));
-        let (class, icon, word) = match answer.state {
-            "live" => ("reached", "✓", "Live"),
-            "behind" => ("in-progress", "◔", "Behind"),
-            "stalled" => ("missed", "✕", "Stands still"),
-            _ => ("missed", "✕", "Fault"),
-        };
-        Self {
-            partition: answer.partition,
-            head: count(answer.head),
-            published: published.map_or("–".to_owned(), |published| count(published.0)),
-            mark: count(answer.mark),
-            lag: count(answer.lag_events),
-            class,
-            icon,
-            word,
-            detail: answer.detail.clone().unwrap_or_default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::Partition;
+    use domain::{Partition, Position};
 
     use super::*;
-
-    #[test]
-    fn a_time_is_a_day_or_a_minute_or_a_second_utc() {
-        let of = |text: &str| moment("from", Some(text)).map(|moment| moment.expect("given").to_rfc3339());
-        assert_eq!(of("2026-10-31").expect("a day"), "2026-10-31T00:00:00+00:00");
-        assert_eq!(of("2026-10-31T12:30").expect("a minute"), "2026-10-31T12:30:00+00:00");
-        assert_eq!(of("2026-10-31T12:30:15Z").expect("a second"), "2026-10-31T12:30:15+00:00");
-        for wrong in ["yesterday", "2026-13-01", "0001-01-01", "9999-01-01"] {
-            assert_eq!(of(wrong).expect_err(wrong).field.as_deref(), Some("/from"));
-        }
-    }
 
     #[test]
     fn where_a_page_ended_is_read_back() {

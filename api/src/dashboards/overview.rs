@@ -12,17 +12,18 @@ use projections::kpis::evaluate::Terms;
 use projections::kpis::series::{Beside, BoardQuery};
 use projections::north_star;
 use projections::reports::Asked;
-use projections::stages::{Expected, Limit, StageStanding, Standing, standing};
+use projections::stages::{Expected, Limit, StageStanding, Standing};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::card::{Card, Setting};
 use super::chart::{Point, meter};
 use super::exhibits::{Exhibit, exhibits};
-use super::format::{Locale, period};
+use super::format::Locale;
 use super::reports::Chart;
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
+use super::words::{period, tick};
 use super::{FUNCTIONS, Frame, PERIODS, frame, name_of, past};
 use crate::auth::{Caller, Read};
 use crate::pages::page;
@@ -114,7 +115,7 @@ pub(super) async fn overview(
             None => counted_now(&api, caller.tenant(), &view).await?,
             Some(_) => counted_then(&past::board(&api, caller.tenant(), &north_star, &of_months).await?.1),
         };
-        Ok((terms, found, standing(&api.read_pool, caller.tenant(), view.last_day()).await?, counted))
+        Ok((terms, found, past::standing(&api, caller.tenant(), &view).await?, counted))
     };
     let ((terms, found, standing, counted), freshness) = read(&api, None, ask).await?;
     let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
@@ -259,7 +260,7 @@ impl Hero {
             .map(|start| {
                 let counted = of(start);
                 Point {
-                    tick: start.format("%b %y").to_string(),
+                    tick: tick(Grain::Month, start),
                     told: format!("{}: {}", period(Grain::Month, start), counted.map_or("no data".to_owned(), told)),
                     value: counted.and_then(|counted| counted.active.to_f64()),
                     is_partial: counted.is_some_and(|counted| counted.is_partial),
@@ -290,7 +291,7 @@ impl StageMeter {
         let meter = |limit: &Limit, used: u64| Meter {
             used: locale.number(used.into(), 0),
             of: locale.number(limit.limit.into(), 0),
-            share: format!("{}\u{202f}%", locale.number(Decimal::try_from(limit.share * 100.0).unwrap_or_default(), 1)),
+            share: locale.share(Decimal::try_from(limit.share).unwrap_or_default().round_dp(4)),
             when: full(limit),
             bar: meter(limit.share, if limit.share >= 1.0 { "over" } else { "" }),
         };

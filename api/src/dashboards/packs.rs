@@ -15,13 +15,15 @@ use projections::reports::Asked;
 use projections::reports::risks::{RisksQuery, risks};
 use serde::Deserialize;
 
-use super::card::{Card, Setting, StatusWord, points, words};
-use super::format::{Locale, period};
-use super::past::{self, Wanted};
+use super::card::{Card, Setting, StatusWord, points};
+use super::format::Locale;
+use super::past::{self, Changed, Wanted};
 use super::reports::risks::Risk;
 use super::reports::{Chart, in_force};
 use super::session::Viewer;
+use super::since::SinceWords;
 use super::view::{Choice, View, ViewParameters};
+use super::words::{label, period, segment_label};
 use super::{FUNCTIONS, Frame, frame, name_of};
 use crate::pages::page;
 use crate::parameters::Parameters;
@@ -140,10 +142,21 @@ struct PackPage {
     counts: Counts,
     missed: Vec<Card>,
     restated: Vec<Card>,
+    /// Of a frozen one: what is known to be otherwise now.
+    changed: Vec<ChangedFigure>,
     groups: Vec<Group>,
     parts: Vec<Part>,
     risks: Option<Vec<Risk>>,
     notes: Vec<String>,
+}
+
+/// A figure that is another one now.
+#[derive(Debug)]
+struct ChangedFigure {
+    name: &'static str,
+    href: String,
+    then: Option<String>,
+    since: SinceWords,
 }
 
 /// How many figures with a target reach it.
@@ -158,6 +171,7 @@ struct Counts {
 #[derive(Debug)]
 struct Group {
     name: &'static str,
+    has_targets: bool,
     cards: Vec<Card>,
 }
 
@@ -165,6 +179,7 @@ struct Group {
 struct Part {
     name: &'static str,
     dimension: String,
+    has_targets: bool,
     rows: Vec<PartRow>,
 }
 
@@ -227,9 +242,10 @@ pub(super) async fn pack(
             true => Some(risks(&api.read_pool, asked, &gravest).await?.0.data),
             false => None,
         };
-        Ok((terms, board, parts, risks))
+        let changed = past::changed(&api, caller.tenant(), (&terms, &board), &query).await?;
+        Ok((terms, board, parts, risks, changed))
     };
-    let ((terms, board, parts, risks), freshness) = read(&api, None, ask).await?;
+    let ((terms, board, parts, risks, changed), freshness) = read(&api, None, ask).await?;
     let plan = in_force(&terms, &view).plan;
     let setting = Setting { view: &view, locale, currency: plan.currency.as_str(), periods: PERIODS, last };
     let cards = |of: &dyn Fn(&Beside, &Card) -> bool| -> Vec<Card> {
@@ -258,11 +274,11 @@ pub(super) async fn pack(
         },
         missed: cards(&|_, card| card.status.class == "missed"),
         restated: cards(&|_, card| card.restated.is_some()),
+        changed: changed.iter().filter_map(|changed| ChangedFigure::of(changed, setting)).collect(),
         groups: FUNCTIONS
             .into_iter()
-            .map(|function| Group {
-                name: name_of(function).0,
-                cards: cards(&|beside, _| beside.kpi.function == function && !is_north_star(beside)),
+            .map(|function| {
+                Group::of(name_of(function).0, cards(&|beside, _| beside.kpi.function == function && !is_north_star(beside)))
             })
             .filter(|group| !group.cards.is_empty())
             .collect(),
@@ -304,22 +320,44 @@ fn chart(Beside { kpi, grain, series }: &Beside, setting: Setting<'_>) -> Chart 
     })
 }
 
+impl ChangedFigure {
+    fn of(Changed { kpi, grain, then, since }: &Changed, setting: Setting<'_>) -> Option<Self> {
+        Some(Self {
+            name: kpi.name,
+            href: setting.view.to(&format!("/dashboards/kpis/{}", kpi.id)),
+            then: then.figure.value.map(|value| setting.figures(kpi, [value]).value(value)),
+            since: SinceWords::of(kpi, *grain, then, since, None, setting)?,
+        })
+    }
+}
+
+impl Group {
+    fn of(name: &'static str, cards: Vec<Card>) -> Self {
+        Self { name, has_targets: cards.iter().any(|card| card.target.is_some()), cards }
+    }
+}
+
 impl Part {
-    fn of(kpi: &Kpi, dimension: &str, series: &Series, Setting { locale, currency, .. }: Setting<'_>) -> Self {
+    fn of(kpi: &Kpi, dimension: &str, series: &Series, setting: Setting<'_>) -> Self {
+        let written = setting.figures(kpi, series.figures.iter().filter_map(|shown| shown.figure.value));
         let row = |shown: &Shown| {
             let value = shown.figure.value;
             let title = shown.figure.parts["title"].as_str().map(str::to_owned);
-            let name = || words(shown.figure.segment.split_once(':').map_or("", |(_, name)| name));
             PartRow {
-                name: title.unwrap_or_else(name),
-                value: value.map(|value| locale.value(kpi.unit, currency, value)),
-                target: shown.target.map(|target| locale.value(kpi.unit, currency, target)),
-                variance: value.zip(shown.target).map(|(value, target)| locale.difference(kpi.unit, currency, value - target)),
+                name: title.unwrap_or_else(|| segment_label(&shown.figure.segment)),
+                value: value.map(|value| written.value(value)),
+                target: shown.target.map(|target| setting.target(kpi, target)),
+                variance: value.zip(shown.target).and_then(|(value, target)| setting.variance(kpi, value, target)),
                 status: shown.status.into(),
-                n: locale.count(shown.figure.n),
+                n: setting.locale.count(shown.figure.n),
             }
         };
-        Self { name: kpi.name, dimension: words(dimension), rows: series.figures.iter().take(PART_ROWS_MAX).map(row).collect() }
+        Self {
+            name: kpi.name,
+            dimension: label(dimension),
+            has_targets: series.figures.iter().any(|shown| shown.target.is_some()),
+            rows: series.figures.iter().take(PART_ROWS_MAX).map(row).collect(),
+        }
     }
 }
 

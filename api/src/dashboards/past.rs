@@ -7,16 +7,22 @@ use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::response::Response;
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
 use domain::period::midnight;
 use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
+use projections::kpis::late::Since;
+use projections::kpis::query::Known;
 use projections::kpis::series::{Beside, BoardQuery, Segments, Series, SeriesQuery, board_queries, series_by};
+use projections::kpis::shown::Shown;
+use projections::stages::{self, Standing};
 
+use super::card::headline;
 use super::view::View;
 use super::{Frame, frame};
 use crate::auth::{Caller, Read};
+use crate::kpis::late;
 use crate::pages::page;
 use crate::problem::{Problem, TIMED_OUT};
 use crate::state::{Api, Shared};
@@ -31,9 +37,12 @@ pub(super) struct Wanted {
 /// What was made of past days.
 #[derive(Debug, Default)]
 pub(crate) struct Past {
-    kept: Mutex<HashMap<Key, Kept>>,
+    kept: Mutex<HashMap<Key, Kept<Series>>>,
     /// What somebody is making.
     claimed: Mutex<HashSet<Key>>,
+    standings: Mutex<HashMap<(TenantId, NaiveDate), Kept<Standing>>>,
+    /// What has become of figures since: of each period's first day, for a minute.
+    since: Mutex<HashMap<(Key, NaiveDate), (Since, Instant)>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,14 +59,26 @@ struct Key {
 }
 
 #[derive(Debug)]
-struct Kept {
-    series: Series,
+struct Kept<T> {
+    made: T,
     /// The read models were behind, so that it may lack what was recorded in time.
     until: Option<Instant>,
 }
 
+impl<T: Clone> Kept<T> {
+    fn of(made: T, is_behind: bool) -> Self {
+        Self { made, until: is_behind.then(|| Instant::now() + KEPT_WHILE_BEHIND) }
+    }
+
+    fn made(&self) -> Option<T> {
+        self.until.is_none_or(|until| until > Instant::now()).then(|| self.made.clone())
+    }
+}
+
 /// Some 2 KB each.
 const KEPT_MAX: usize = 8_000;
+const STANDINGS_MAX: usize = 1_000;
+const SINCE_KEPT_FOR: Duration = Duration::from_secs(60);
 const KEPT_WHILE_BEHIND: Duration = Duration::from_secs(60);
 /// So long a page waits before it says how far it is.
 const WAIT_MAX: Duration = Duration::from_secs(3);
@@ -87,7 +108,7 @@ impl Key {
 }
 
 impl Past {
-    fn kept(&self) -> MutexGuard<'_, HashMap<Key, Kept>> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<Key, Kept<Series>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,9 +117,7 @@ impl Past {
     }
 
     fn find(&self, key: &Key) -> Option<Series> {
-        let kept = self.kept();
-        let found = kept.get(key).filter(|kept| kept.until.is_none_or(|until| until > Instant::now()))?;
-        Some(found.series.clone())
+        self.kept().get(key)?.made()
     }
 
     fn keep(&self, key: Key, series: Series, is_behind: bool) {
@@ -106,8 +125,7 @@ impl Past {
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        let until = is_behind.then(|| Instant::now() + KEPT_WHILE_BEHIND);
-        kept.insert(key, Kept { series, until });
+        kept.insert(key, Kept::of(series, is_behind));
     }
 }
 
@@ -117,14 +135,36 @@ pub(super) async fn series(api: &Api, tenant: &TenantId, terms: &Terms, wanted: 
     if let Some(found) = key.as_ref().and_then(|key| api.past.find(key)) {
         return Ok(found);
     }
-    // Asked before the figures are made: what was not projected then may be lacking in them.
-    let ago = wanted.query.as_of.map_or(TimeDelta::zero(), |day| wanted.query.now - midnight(day + Days::new(1)));
-    let is_behind = !api.progression.seen().freshness().has_seen_all_since(ago);
+    let is_behind = wanted.query.as_of.is_some_and(|day| is_behind(api, day, wanted.query.now));
     let made = series_by(&api.read_pool, tenant, terms, wanted.kpi, &wanted.query).await?;
     let made = made.ok_or_else(|| Problem::parameter("definition", "does not exist"))?;
     if let Some(key) = key {
         api.past.keep(key, made.clone(), is_behind);
     }
+    Ok(made)
+}
+
+/// Whether something may not be projected yet that was recorded by the end of a day. Asked before the figures are made: what was not
+/// projected then may be lacking in them.
+fn is_behind(api: &Api, day: NaiveDate, now: DateTime<Utc>) -> bool {
+    !api.progression.seen().freshness().has_seen_all_since(now - midnight(day + Days::new(1)))
+}
+
+/// How the company stands, or stood by what was known at the end of a past day; that is kept or made now.
+pub(super) async fn standing(api: &Api, tenant: &TenantId, view: &View) -> Result<Standing, Problem> {
+    let Some(day) = view.as_of else { return Ok(stages::standing(&api.read_pool, tenant, view.today(), None).await?) };
+    let kept = || api.past.standings.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (tenant.clone(), day);
+    if let Some(found) = kept().get(&key).and_then(Kept::made) {
+        return Ok(found);
+    }
+    let is_behind = is_behind(api, day, view.now);
+    let made = stages::standing(&api.read_pool, tenant, view.today(), Some(day)).await?;
+    let mut kept = kept();
+    if kept.len() >= STANDINGS_MAX {
+        kept.clear();
+    }
+    kept.insert(key, Kept::of(made.clone(), is_behind));
     Ok(made)
 }
 
@@ -145,6 +185,72 @@ pub(super) async fn board(
         board.push(Beside { kpi: wanted.kpi, grain: wanted.query.grain, series });
     }
     Ok((terms, board))
+}
+
+/// A figure of a past day that is another one now, and what it is.
+#[derive(Debug, Clone)]
+pub(super) struct Changed {
+    pub(super) kpi: &'static Kpi,
+    pub(super) grain: Grain,
+    pub(super) then: Shown,
+    pub(super) since: Since,
+}
+
+/// Of the figures over all that a board is about, those that are others now. Nothing where the board is of the present.
+pub(super) async fn changed(
+    api: &Api,
+    tenant: &TenantId,
+    (terms, board): (&Terms, &[Beside]),
+    query: &BoardQuery,
+) -> Result<Vec<Changed>, Problem> {
+    if query.as_of.is_none() {
+        return Ok(Vec::new());
+    }
+    let kpis: Vec<&'static Kpi> = board.iter().map(|beside| beside.kpi).collect();
+    let present = BoardQuery { as_of: None, ..*query };
+    let (_, present) = projections::kpis::series::board(&api.read_pool, tenant, &kpis, &present).await?;
+    let wanted = wanted(&kpis, query);
+    let mut changed = Vec::new();
+    for ((then, now), wanted) in board.iter().zip(&present).zip(&wanted).filter(|((then, _), _)| then.kpi.has_total) {
+        let figures: Vec<&Shown> = then.series.figures.iter().collect();
+        let Some(about) = headline(then.kpi, &figures) else { continue };
+        let is_same =
+            |shown: &&Shown| shown.figure.period == about.figure.period && shown.figure.segment == about.figure.segment;
+        if now.series.figures.iter().find(is_same).and_then(|shown| shown.figure.value) == about.figure.value {
+            continue;
+        }
+        if let Some(since) = since(api, tenant, terms, wanted, about).await? {
+            changed.push(Changed { kpi: then.kpi, grain: then.grain, then: about.clone(), since });
+        }
+    }
+    Ok(changed)
+}
+
+/// What one figure of a past day is now.
+async fn since(api: &Api, tenant: &TenantId, terms: &Terms, wanted: &Wanted, then: &Shown) -> Result<Option<Since>, Problem> {
+    let Some(key) = Key::of(tenant, terms, wanted) else { return Ok(None) };
+    let key = (key, then.figure.period);
+    let kept = || api.past.since.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    if let Some((since, _)) = kept().get(&key).filter(|(_, until)| *until > now) {
+        return Ok(Some(since.clone()));
+    }
+    let series = Series {
+        figures: vec![then.clone()],
+        has_more: false,
+        definition: then.definition,
+        computed_at: None,
+        is_due: false,
+        currency: terms.plans.in_force(wanted.query.now, Known::Now).plan.currency,
+        in_other_currencies: 0,
+    };
+    let found = late::since(api, tenant, terms, (wanted.kpi, &wanted.query), &series).await?.pop();
+    let mut kept = kept();
+    kept.retain(|_, (_, until)| *until > now);
+    if let Some(since) = found.clone().filter(|_| kept.len() < KEPT_MAX) {
+        kept.insert(key, (since, now + SINCE_KEPT_FOR));
+    }
+    Ok(found)
 }
 
 pub(super) async fn terms(api: &Api, tenant: &TenantId) -> Result<Terms, Problem> {

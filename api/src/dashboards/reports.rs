@@ -28,6 +28,7 @@ use super::card::StatusWord;
 use super::chart::{MEDIUM, Point, SMALL, Size, WIDE, bars_in, shares, without_far_targets};
 use super::format::Locale;
 use super::view::View;
+use super::words::moment;
 use crate::state::Shared;
 
 /// Beside the functions' pages.
@@ -94,7 +95,7 @@ impl Basis {
     fn of<T>(report: &Report<T>) -> Self {
         Self {
             plan_version: report.plan_version,
-            made: report.computed_at.map(|moment| moment.format("%-d %b %Y %H:%M:%S UTC").to_string()),
+            made: report.computed_at.map(moment),
             is_due: report.is_due,
             notes: report.notes.iter().map(|note| note.detail.clone()).collect(),
         }
@@ -144,7 +145,8 @@ impl Writing<'_> {
     }
 
     fn difference(self, unit: Unit, value: Option<Decimal>, plan: Option<Decimal>) -> Option<String> {
-        Some(self.locale.difference(unit, self.currency, value? - plan?))
+        let (value, plan) = (value?, plan?);
+        Some(self.locale.together(unit, self.currency, [value, plan]).difference(value - plan))
     }
 
     /// On an axis.
@@ -198,12 +200,6 @@ fn segment_link(view: &View, id: &str, segment: &str) -> String {
 /// `function:customer_success` is `customer_success`.
 fn name_of_segment(segment: &str) -> &str {
     segment.split_once(':').map_or(segment, |(_, name)| name)
-}
-
-/// `customer success` as a name: `Customer success`.
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What stands beside a figure, if it does.

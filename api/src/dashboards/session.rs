@@ -6,9 +6,11 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::audit::DenialReason;
 use event_store::keys::Authentication;
 use serde::Deserialize;
 
+use crate::access::Asked;
 use crate::auth::{COOKIE, Caller, Read};
 use crate::pages::page;
 use crate::parameters::Parameters;
@@ -61,6 +63,7 @@ pub(super) async fn ask(Parameters(parameters): Parameters<NextParameters>) -> R
 
 pub(super) async fn sign_in(
     State(api): State<Shared>,
+    asked: Asked,
     headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Result<Response, Problem> {
@@ -71,10 +74,19 @@ pub(super) async fn sign_in(
     let key = form.key.trim();
     let authenticating = async { Ok(api.keys.authenticate(key).await?) };
     let wrong = match in_time(&api, authenticating).await? {
-        Authentication::Valid(_) => None,
+        Authentication::Valid(key) => {
+            api.access.used(&key, &asked);
+            None
+        }
         Authentication::Unknown => Some("This key is not known."),
-        Authentication::Expired => Some("This key has expired."),
-        Authentication::Revoked => Some("This key was revoked."),
+        Authentication::Expired(key) => {
+            api.access.denied(&key, DenialReason::Expired, &asked);
+            Some("This key has expired.")
+        }
+        Authentication::Revoked(key) => {
+            api.access.denied(&key, DenialReason::Revoked, &asked);
+            Some("This key was revoked.")
+        }
     };
     if wrong.is_some() {
         let mut response = page(&SignInPage { next, wrong })?;

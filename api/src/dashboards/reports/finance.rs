@@ -14,13 +14,14 @@ use projections::reports::budget::budget;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Basis, Chart, Told, Writing, asked, capitalized, name_of_segment, segment_link};
-use crate::dashboards::card::{Card, StatusWord, tick, words};
+use super::{Basis, Chart, Told, Writing, asked, name_of_segment, segment_link};
+use crate::dashboards::card::{Card, StatusWord};
 use crate::dashboards::chart::{Point, bullet};
-use crate::dashboards::format::{Locale, period};
+use crate::dashboards::format::Locale;
 use crate::dashboards::overview::{board_of, cards_of, prepare};
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
+use crate::dashboards::words::{period, segment_label, tick};
 use crate::dashboards::{Frame, PERIODS, frame};
 use crate::pages::page;
 use crate::parameters::Parameters;
@@ -137,7 +138,10 @@ fn budgets(figures: &[Shown], view: &View, writing: Writing<'_>) -> Vec<Budget> 
     let in_month = by_category(figures, |shown| shown.figure.period == month);
     let in_year = by_category(figures, |shown| (first..=month).contains(&shown.figure.period));
     let rows = |found: Vec<(&str, Vec<&Shown>)>| -> Vec<Spent> {
-        found.into_iter().map(|(segment, shown)| Spent::on(segment, &shown, view, writing)).collect()
+        // What is furthest over its budget ends the scale of all.
+        let shares = found.iter().filter_map(|(_, shown)| share_of_budget(shown)?.to_f64());
+        let most = shares.fold(1.25, f64::max);
+        found.into_iter().map(|(segment, shown)| Spent::on(segment, &shown, most, (view, writing))).collect()
     };
     vec![
         Budget {
@@ -176,12 +180,15 @@ fn sum(figures: &[&Shown], of: impl Fn(&Shown) -> Option<Decimal>) -> Option<Dec
     figures.iter().filter_map(|shown| of(shown)).reduce(|one, other| one + other)
 }
 
+fn share_of_budget(figures: &[&Shown]) -> Option<Decimal> {
+    sum(figures, |shown| shown.figure.numerator)?.checked_div(sum(figures, |shown| shown.figure.denominator)?)
+}
+
 impl Spent {
     fn of(figures: &[&Shown], writing: Writing<'_>) -> Self {
         let actual = sum(figures, |shown| shown.figure.numerator);
         let budget = sum(figures, |shown| shown.figure.denominator);
-        let share = actual.zip(budget).and_then(|(actual, budget)| actual.checked_div(budget));
-        let drawn = share.and_then(|share| share.to_f64());
+        let share = share_of_budget(figures);
         Self {
             name: String::new(),
             href: None,
@@ -191,20 +198,22 @@ impl Spent {
             budget: budget.map(|budget| writing.value(Unit::Money, budget)),
             variance: writing.difference(Unit::Money, actual, budget),
             share: share.map(|share| writing.value(Unit::Ratio, share)),
-            // The mark is the budget; what goes over it has room.
-            bar: bullet(drawn, drawn.map(|_| 1.0), 1.25, if drawn.is_some_and(|share| share > 1.0) { "over" } else { "" }),
+            bar: String::new(),
             n: writing.locale.count(figures.iter().map(|shown| shown.figure.n).sum()),
             status: None,
             restated: None,
         }
     }
 
-    fn on(segment: &str, figures: &[&Shown], view: &View, writing: Writing<'_>) -> Self {
+    fn on(segment: &str, figures: &[&Shown], most: f64, (view, writing): (&View, Writing<'_>)) -> Self {
         let is_total = segment == "all";
+        let drawn = share_of_budget(figures).and_then(|share| share.to_f64());
         Self {
-            name: if is_total { "All".to_owned() } else { capitalized(&words(name_of_segment(segment))) },
+            name: if is_total { "All".to_owned() } else { segment_label(segment) },
             href: (!is_total).then(|| segment_link(view, "budget_variance", segment)),
             is_total,
+            // The mark is the budget.
+            bar: bullet(drawn, drawn.map(|_| 1.0), most, if drawn.is_some_and(|share| share > 1.0) { "over" } else { "" }),
             // Of months together there is no figure that has one.
             status: if let [shown] = figures { Some(shown.status.into()) } else { None },
             ..Self::of(figures, writing)
@@ -334,7 +343,7 @@ mod tests {
             budget.rows.iter().map(|row| (row.name.clone(), row.actual.text.clone())).collect()
         };
         let pair = |name: &str, actual: &str| (name.to_owned(), actual.to_owned());
-        assert_eq!(found[0].title, "September 2026");
+        assert_eq!(found[0].title, "September\u{a0}2026");
         assert_eq!(told(&found[0]), [pair("Personnel", "$100"), pair("Marketing", "$50"), pair("All", "$150")]);
         assert_eq!(told(&found[1]), [pair("Personnel", "$100"), pair("Marketing", "$160"), pair("All", "$260")]);
         assert_eq!(found[1].rows[1].variance.as_deref(), Some("−$40"));

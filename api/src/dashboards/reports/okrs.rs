@@ -9,14 +9,15 @@ use domain::Grain;
 use domain::kpis::Unit;
 use projections::kpis::series::{Segments, series};
 use projections::kpis::shown::Shown;
+use projections::reports::key_results::{KeyResult, key_results};
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Told, Writing, capitalized, kpi, link, name_of_segment, newest, part, segment_link};
-use crate::dashboards::card::words;
+use super::{Told, Writing, asked, kpi, link, newest, part, segment_link};
 use crate::dashboards::chart::{bullet, meter};
-use crate::dashboards::format::{Locale, period};
+use crate::dashboards::format::Locale;
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
+use crate::dashboards::words::{day_of, label, period, segment_label};
 use crate::dashboards::{Frame, frame};
 use crate::pages::page;
 use crate::parameters::Parameters;
@@ -34,7 +35,30 @@ struct OkrsPage {
     all: Option<Progress>,
     objectives: Vec<Progress>,
     functions: Vec<Progress>,
+    key_results: Vec<OfObjective>,
     is_due: bool,
+}
+
+/// An objective with its key results.
+#[derive(Debug)]
+struct OfObjective {
+    title: String,
+    function: String,
+    rows: Vec<KeyResultRow>,
+}
+
+#[derive(Debug)]
+struct KeyResultRow {
+    title: String,
+    bar: String,
+    progress: String,
+    /// None: nobody has measured it yet.
+    value: Option<String>,
+    start: String,
+    target: String,
+    weight: String,
+    /// When it was measured last, and the event that says so.
+    measured: Option<(String, String)>,
 }
 
 /// How much of the quarter is over.
@@ -67,9 +91,10 @@ pub(super) async fn show(
     let view = View::parse("/dashboards/okrs".to_owned(), &parameters, Utc::now())?;
     let ask = async {
         let query = newest(&view, Grain::Quarter, 0, Segments::All);
-        Ok(series(&api.read_pool, caller.tenant(), kpi("okr_progress"), &query).await?)
+        let found = series(&api.read_pool, caller.tenant(), kpi("okr_progress"), &query).await?;
+        Ok((found, key_results(&api.read_pool, asked(&view, caller.tenant())).await?))
     };
-    let (found, freshness) = read(&api, None, ask).await?;
+    let ((found, key_results), freshness) = read(&api, None, ask).await?;
     let locale = Locale::of(&headers);
     let (figures, is_due) = found.map(|found| (found.figures, found.is_due)).unwrap_or_default();
     let passed = Passed::of(&view, locale);
@@ -87,6 +112,10 @@ pub(super) async fn show(
         all: of("all").pop(),
         objectives: of("objective"),
         functions: of("function"),
+        key_results: key_results
+            .chunk_by(|one, other| one.objective_id == other.objective_id)
+            .map(|of_one| OfObjective::of(of_one, locale))
+            .collect(),
         passed,
         is_due,
         frame: frame(&view, &caller, freshness, "OKRs").without_rhythms(),
@@ -101,13 +130,38 @@ impl Passed {
     }
 }
 
+impl OfObjective {
+    fn of(key_results: &[KeyResult], locale: Locale) -> Self {
+        let row = |of: &KeyResult| {
+            let measured = of.measured.as_ref().map(|measured| measured.value);
+            let written = locale.together(Unit::Count, "", [of.start, of.target].into_iter().chain(measured));
+            KeyResultRow {
+                title: of.title.clone(),
+                bar: of.progress.to_f64().map_or(String::new(), |share| meter(share, "")),
+                progress: locale.value(Unit::Ratio, "", of.progress.round_dp(4)),
+                value: measured.map(|value| written.value(value)),
+                start: written.value(of.start),
+                target: written.value(of.target),
+                weight: locale.value(Unit::Count, "", of.weight),
+                measured: of.measured.as_ref().map(|last| (day_of(last.at), last.event.clone())),
+            }
+        };
+        let first = key_results.first();
+        Self {
+            title: first.map_or(String::new(), |first| first.objective.clone()),
+            function: first.map_or(String::new(), |first| label(&first.function)),
+            rows: key_results.iter().map(row).collect(),
+        }
+    }
+}
+
 impl Progress {
     fn of(Shown { figure, .. }: &Shown, passed: &Passed, view: &View, locale: Locale) -> Self {
         let writing = Writing { locale, currency: "" };
         let title = figure.parts["title"].as_str();
         let share = figure.value.and_then(|value| value.to_f64());
         Self {
-            name: title.map_or_else(|| capitalized(&words(name_of_segment(&figure.segment))), str::to_owned),
+            name: title.map_or_else(|| segment_label(&figure.segment), str::to_owned),
             href: segment_link(view, "okr_progress", &figure.segment),
             value: Told::or_no_data(figure.value.map(|value| writing.value(Unit::Ratio, value))),
             bar: if figure.segment == "all" {

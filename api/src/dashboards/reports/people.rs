@@ -16,16 +16,14 @@ use projections::reports::headcount::{Headcount, headcount};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{
-    Basis, Chart, TO_COME, Told, Writing, asked, capitalized, in_force, kpi, name_of_segment, newest, no_data, part,
-    segment_link,
-};
-use crate::dashboards::card::{Card, StatusWord, tick, words};
+use super::{Basis, Chart, TO_COME, Told, Writing, asked, in_force, kpi, newest, no_data, part, segment_link};
+use crate::dashboards::card::{Card, StatusWord};
 use crate::dashboards::chart::{Point, SMALL, bars_in, bullet, meter, steps};
-use crate::dashboards::format::{Locale, period};
+use crate::dashboards::format::Locale;
 use crate::dashboards::overview::{board_of, cards_of, prepare};
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
+use crate::dashboards::words::{label, period, segment_label, tick};
 use crate::dashboards::{Frame, frame};
 use crate::pages::page;
 use crate::parameters::Parameters;
@@ -172,7 +170,7 @@ pub(super) async fn show(
 }
 
 fn name_of(segment: &str) -> String {
-    if segment == "all" { "All".to_owned() } else { capitalized(&words(name_of_segment(segment))) }
+    if segment == "all" { "All".to_owned() } else { segment_label(segment) }
 }
 
 /// Functions by name, all of them last.
@@ -186,8 +184,7 @@ fn employed(row: &Headcount) -> Option<Decimal> {
 }
 
 fn fte(value: Decimal, writing: Writing<'_>) -> String {
-    let value = value.round_dp(1);
-    writing.locale.number(value, if value.is_integer() { 0 } else { 1 })
+    writing.locale.number(value, 1)
 }
 
 impl FunctionRow {
@@ -210,17 +207,9 @@ impl FunctionRow {
             is_total,
             fte: Told::or_no_data(employed.map(|employed| fte(employed, writing))),
             plan: plan.map(|plan| fte(plan, writing)),
-            variance: employed.zip(plan).map(|(employed, plan)| {
-                let difference = (employed - plan).round_dp(1);
-                let sign = if difference.is_zero() {
-                    "±"
-                } else if difference.is_sign_negative() {
-                    ""
-                } else {
-                    "+"
-                };
-                format!("{sign}{}", fte(difference, writing))
-            }),
+            variance: employed
+                .zip(plan)
+                .map(|(employed, plan)| writing.locale.together(Unit::Fte, "", [employed, plan]).difference(employed - plan)),
             bar: bullet(drawn, mark, most, ""),
             status: now.and_then(|row| row.shown.as_ref()).map_or_else(no_data, |shown| shown.status.into()),
             at_end: at_end.map(|plan| fte(plan, writing)),
@@ -278,17 +267,16 @@ fn levels(figures: &[Shown], view: &View, writing: Writing<'_>) -> Vec<LevelRow>
             Some((*level, shown))
         })
         .collect();
-    let most = found.iter().map(|(_, shown)| shown.figure.n).max().unwrap_or_default().max(1);
     // The top of the pipeline at the top.
     found
         .into_iter()
         .rev()
         .map(|(level, shown)| LevelRow {
-            name: if level == "vp" { "VP".to_owned() } else { capitalized(&words(level)) },
+            name: label(level),
             href: segment_link(view, "leadership_pipeline", &shown.figure.segment),
             people: writing.locale.count(shown.figure.n),
             share: shown.figure.value.map_or("–".to_owned(), |share| writing.value(Unit::Ratio, share)),
-            bar: meter(shown.figure.n as f64 / most as f64, ""),
+            bar: meter(shown.figure.value.and_then(|share| share.to_f64()).unwrap_or_default(), ""),
         })
         .collect()
 }
@@ -321,7 +309,7 @@ fn areas(figures: &[Shown], plan: &Plan, stage: Option<&Stage>, writing: Writing
                 .iter()
                 .find(|process| Some(process.stage) == stage.map(|stage| stage.number) && word(process.area) == area);
             AreaRow {
-                name: capitalized(&words(&area)),
+                name: label(&area),
                 process: process.map(|process| process.name.clone()),
                 level: Told::or_no_data(level.map(|level| writing.value(Unit::Level, level))),
                 steps: steps(level.and_then(|level| level.to_u32()).unwrap_or_default(), RIPEST),

@@ -13,11 +13,12 @@ use projections::reports::service_levels::{ServiceLevelStanding, service_levels}
 use rust_decimal::prelude::ToPrimitive;
 
 use super::{Basis, Chart, Told, Writing, asked, kpi, link, newest, no_data, part};
-use crate::dashboards::card::{StatusWord, tick};
+use crate::dashboards::card::{StatusWord, rests_on};
 use crate::dashboards::chart::{Point, meter};
-use crate::dashboards::format::{Locale, period};
+use crate::dashboards::format::{Locale, Together};
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
+use crate::dashboards::words::{period, tick};
 use crate::dashboards::{Frame, frame};
 use crate::pages::page;
 use crate::parameters::Parameters;
@@ -48,7 +49,7 @@ struct Level {
     p95: Option<String>,
     /// What is wished for beyond the limit, and the share within it.
     within_wished: Option<(String, String)>,
-    /// What it rests on: facts, or the share of the time.
+    /// What it rests on.
     measured: String,
 }
 
@@ -124,7 +125,6 @@ impl Level {
         let part = |name: &str| figure.and_then(|figure| part(&figure.parts, name));
         let limit = level.as_ref().and_then(|level| level.limit_ms).map(|limit| milliseconds(writing, limit.into()));
         let wished = level.as_ref().and_then(|level| level.wished_ms).map(|wished| milliseconds(writing, wished.into()));
-        let count = figure.map_or(0, |figure| figure.n);
         Self {
             id: kpi.id,
             name: kpi.name,
@@ -144,16 +144,7 @@ impl Level {
             within_wished: part("within_wished")
                 .zip(wished)
                 .map(|(share, wished)| (wished, writing.value(Unit::Ratio, share.round_dp(4)))),
-            measured: match part("measured_share") {
-                Some(share) => {
-                    format!(
-                        "{} probes, {} of the time",
-                        writing.locale.count(count),
-                        writing.value(Unit::Ratio, share.round_dp(4))
-                    )
-                }
-                None => format!("{} measured", writing.locale.count(count)),
-            },
+            measured: figure.map_or("–".to_owned(), |figure| rests_on(kpi, figure, writing.locale)),
         }
     }
 }
@@ -165,21 +156,23 @@ impl Course {
             .between(Grain::Day.before(last, DAYS - 1), last)
             .map(|day| (day, figures.iter().find(|shown| shown.figure.period == day)))
             .collect();
-        let points: Vec<Point> = days.iter().map(|(day, shown)| point(*day, *shown, writing)).collect();
+        let all = figures.iter().flat_map(|shown| [shown.figure.value, shown.target]).flatten();
+        let written = writing.locale.figures(kpi, writing.currency, all);
+        let points: Vec<Point> = days.iter().map(|(day, shown)| point(*day, *shown, written)).collect();
         let title = format!("{}: the 30 days up to each of the last {DAYS} days", kpi.name);
         Self {
             id: kpi.id,
             name: kpi.name,
             href: link(view, kpi.id),
             chart: Chart::shares(&title, &points, writing.axis(Unit::Ratio)),
-            days: days.iter().rev().map(|(day, shown)| Day::of(*day, *shown, writing)).collect(),
+            days: days.iter().rev().map(|(day, shown)| Day::of(*day, *shown, (writing, written))).collect(),
         }
     }
 }
 
-fn point(day: NaiveDate, shown: Option<&Shown>, writing: Writing<'_>) -> Point {
+fn point(day: NaiveDate, shown: Option<&Shown>, written: Together<'_>) -> Point {
     let value = shown.and_then(|shown| shown.figure.value);
-    let told = value.map_or("no data".to_owned(), |value| writing.value(Unit::Ratio, value));
+    let told = value.map_or("no data".to_owned(), |value| written.value(value));
     Point {
         tick: tick(Grain::Day, day),
         told: format!("{}: {told}", period(Grain::Day, day)),
@@ -191,16 +184,14 @@ fn point(day: NaiveDate, shown: Option<&Shown>, writing: Writing<'_>) -> Point {
 }
 
 impl Day {
-    fn of(day: NaiveDate, shown: Option<&Shown>, writing: Writing<'_>) -> Self {
+    fn of(day: NaiveDate, shown: Option<&Shown>, (writing, written): (Writing<'_>, Together<'_>)) -> Self {
         let dash = || "–".to_owned();
         let p95 = shown.and_then(|shown| part(&shown.figure.parts, "p95_ms"));
         Self {
             day: period(Grain::Day, day),
             is_partial: shown.is_some_and(|shown| shown.is_partial),
-            value: Told::or_no_data(shown.and_then(|shown| shown.figure.value).map(|value| writing.value(Unit::Ratio, value))),
-            objective: shown
-                .and_then(|shown| shown.target)
-                .map_or_else(dash, |objective| writing.value(Unit::Ratio, objective)),
+            value: Told::or_no_data(shown.and_then(|shown| shown.figure.value).map(|value| written.value(value))),
+            objective: shown.and_then(|shown| shown.target).map_or_else(dash, |objective| written.value(objective)),
             p95: p95.map_or_else(dash, |p95| milliseconds(writing, p95)),
             n: shown.map_or_else(dash, |shown| writing.locale.count(shown.figure.n)),
         }

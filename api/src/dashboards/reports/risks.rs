@@ -4,15 +4,16 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use projections::reports::risks::{Place, RegisteredRisk, RisksQuery, risks};
 use serde::Deserialize;
 
-use super::{Basis, asked, capitalized};
-use crate::dashboards::card::{StatusWord, words};
+use super::{Basis, asked};
+use crate::dashboards::card::StatusWord;
 use crate::dashboards::format::Locale;
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{Choice, View, ViewParameters};
+use crate::dashboards::words::{day_of, label};
 use crate::dashboards::{Frame, frame};
 use crate::pages::page;
 use crate::parameters::{Parameters, cursor, place};
@@ -191,11 +192,10 @@ fn grid(risks: &[RegisteredRisk], locale: Locale) -> Vec<GridRow> {
 
 impl Risk {
     pub(in crate::dashboards) fn of(risk: &RegisteredRisk, locale: Locale) -> Self {
-        let day = |moment: DateTime<Utc>| moment.format("%-d %b %Y").to_string();
         let days = if risk.age_days == 1 { "day" } else { "days" };
         Self {
             name: risk.risk.clone(),
-            category: capitalized(&words(&risk.category)),
+            category: label(&risk.category),
             likelihood: risk.likelihood,
             impact: risk.impact,
             exposure: risk.exposure,
@@ -205,10 +205,10 @@ impl Risk {
                 Some(_) => StatusWord { class: "reached", icon: "✓", word: "Closed" },
             },
             age: format!("{}\u{202f}{days}", locale.count(risk.age_days)),
-            raised: day(risk.raised_at),
-            assessed: day(risk.assessed_at),
-            closed: risk.closed_at.map(day),
-            mitigations: risk.mitigations.iter().map(|taken| (taken.mitigation.clone(), day(taken.occurred_at))).collect(),
+            raised: day_of(risk.raised_at),
+            assessed: day_of(risk.assessed_at),
+            closed: risk.closed_at.map(day_of),
+            mitigations: risk.mitigations.iter().map(|taken| (taken.mitigation.clone(), day_of(taken.occurred_at))).collect(),
             last_event: (risk.last_event.clone(), format!("/dashboards/ledger/events/{}", risk.last_event)),
         }
     }

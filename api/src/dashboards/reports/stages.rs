@@ -10,18 +10,19 @@ use domain::kpis::{Unit, find};
 use projections::kpis::series::{Segments, series};
 use projections::kpis::shown::{Shown, Status};
 use projections::reports::gates::{Gate as Judged, GateItem, gates};
-use projections::stages::{Standing, standing};
+use projections::stages::{StageStanding, Standing};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Basis, Told, Writing, asked, capitalized, kpi, link, newest, segment_link};
-use crate::dashboards::card::{StatusWord, words};
+use super::{Basis, Told, Writing, asked, kpi, link, newest, segment_link};
+use crate::dashboards::card::StatusWord;
 use crate::dashboards::chart::{bullet, meter};
-use crate::dashboards::format::{Locale, period};
+use crate::dashboards::format::Locale;
 use crate::dashboards::overview::StageMeter;
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
-use crate::dashboards::{Frame, frame};
+use crate::dashboards::words::{label, period};
+use crate::dashboards::{Frame, frame, past};
 use crate::pages::page;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -35,6 +36,8 @@ struct StagesPage {
     lead: String,
     stages: Vec<StageMeter>,
     growth: Vec<(&'static str, String)>,
+    /// Whose resources they are, and when: `What Systematization had in October 2026`.
+    resources_title: String,
     resources: Vec<Resource>,
     gates: Vec<Gate>,
     basis: Basis,
@@ -75,7 +78,6 @@ enum Ground {
 struct Resource {
     name: &'static str,
     href: String,
-    period: String,
     used: String,
     capacity: String,
     share: String,
@@ -97,7 +99,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let view = View::parse("/dashboards/stages".to_owned(), &parameters, Utc::now())?;
     let ask = async {
-        let standing = standing(&api.read_pool, caller.tenant(), view.last_day()).await?;
+        let standing = past::standing(&api, caller.tenant(), &view).await?;
         let gates = gates(&api.read_pool, asked(&view, caller.tenant())).await?;
         let query = newest(&view, Grain::Month, GROWTH_MONTHS + 1, Segments::Of("resource".to_owned()));
         let used = series(&api.read_pool, caller.tenant(), kpi("stage_capacity"), &query).await?;
@@ -107,7 +109,8 @@ pub(super) async fn show(
     let locale = Locale::of(&headers);
     let writing = Writing { locale, currency: &report.currency };
     page(&StagesPage {
-        lead: lead(&standing, &view),
+        lead: [lead(&standing, &view), behind(&standing, &report.data)].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        resources_title: resources_title(&standing, &view),
         stages: standing.stages.iter().map(|stage| StageMeter::of(stage, &standing, locale)).collect(),
         growth: growth(&standing, locale),
         resources: ["users", "interactions", "storage", "cost"]
@@ -142,10 +145,9 @@ impl Resource {
                 _ => "Infrastructure cost a month",
             },
             href: segment_link(view, "stage_capacity", &segment),
-            period: period(Grain::Month, newest.figure.period),
             used: told(used),
             capacity: told(capacity),
-            share: writing.value(Unit::Ratio, newest.figure.value?),
+            share: writing.locale.share(newest.figure.value?),
             bar: meter(share, if share > 1.0 { "over" } else { "" }),
             until: until_full(used.to_f64()?, capacity.to_f64()?, past.and_then(|past| past.to_f64())),
         })
@@ -178,28 +180,52 @@ fn bytes(amount: Decimal, writing: Writing<'_>) -> String {
 }
 
 /// Where the company is by the plan, and where it would have to be.
-fn lead(standing: &Standing, view: &View) -> String {
+fn lead(standing: &Standing, view: &View) -> Option<String> {
     if standing.first_month.is_none() {
-        return "The company’s first month has not begun.".to_owned();
+        return Some("The company’s first month has not begun.".to_owned());
     }
     let present = Grain::Month.start(view.last_day());
     let month = standing.month_number + 1;
-    let planned = standing.stages.iter().find(|stage| (stage.months.0..=stage.months.1).contains(&month));
+    let planned = in_month(standing, month);
     let needed = standing.stages.iter().find(|stage| Some(stage.number) == standing.needed_stage);
-    format!(
-        "{} is the company’s month {month}: {}. What {} carried {}.",
+    Some(format!(
+        "{} is the company’s month {month}: {}. What {} carried is {}.",
         period(Grain::Month, present),
         planned.map_or("beyond the plan".to_owned(), |stage| format!("by the plan, {}", stage.name)),
         period(Grain::Month, Grain::Month.before(present, 1)),
-        needed.map_or("is more than any stage can".to_owned(), |stage| format!("asks for {}", stage.name)),
-    )
+        needed.map_or("more than any stage can carry".to_owned(), |stage| format!("within the limits of {}", stage.name)),
+    ))
+}
+
+/// The stage that the plan puts the company's month in.
+fn in_month(standing: &Standing, month: u32) -> Option<&StageStanding> {
+    standing.stages.iter().find(|stage| (stage.months.0..=stage.months.1).contains(&month))
+}
+
+/// Where the calendar has gone through a gate that the company has not.
+fn behind(standing: &Standing, gates: &[Judged]) -> Option<String> {
+    let next = gates.iter().find(|gate| gate.is_next && gate.shown.status != Status::Reached)?;
+    let (from, to) = next.transition.split_once("_to_")?;
+    let entered = standing.stages.iter().position(|stage| stage.name.eq_ignore_ascii_case(&label(to)))?;
+    let present = in_month(standing, standing.month_number + 1);
+    let present = present.map_or(standing.stages.len(), |stage| usize::from(stage.number).saturating_sub(1));
+    (present >= entered).then(|| {
+        format!("The calendar is ahead of the gates: the one from {} to {} is not passed yet.", label(from), label(to))
+    })
+}
+
+/// The last whole month's stage is not always the present one.
+fn resources_title(standing: &Standing, view: &View) -> String {
+    let month = Grain::Month.before(Grain::Month.start(view.last_day()), 1);
+    let stage = in_month(standing, standing.month_number).map_or("the stage", |stage| stage.name.as_str());
+    format!("What {stage} had in {}", period(Grain::Month, month))
 }
 
 fn growth(standing: &Standing, locale: Locale) -> Vec<(&'static str, String)> {
     let told = |factor: f64| {
         let percent = Decimal::try_from((factor - 1.0) * 100.0).unwrap_or_default();
         let sign = if percent.is_sign_negative() { "" } else { "+" };
-        format!("{sign}{}\u{202f}% a month", locale.number(percent, 1))
+        format!("{sign}{}\u{202f}%", locale.number(percent, 1))
     };
     [("users", standing.users_growth), ("interactions", standing.interactions_growth)]
         .into_iter()
@@ -231,8 +257,8 @@ impl Gate {
 /// `foundation_to_systematization` as people say it.
 fn transition(name: &str) -> String {
     match name.split_once("_to_") {
-        Some((from, to)) => format!("From {} to {}", capitalized(&words(from)), capitalized(&words(to))),
-        None => capitalized(&words(name)),
+        Some((from, to)) => format!("From {} to {}", label(from), label(to)),
+        None => label(name),
     }
 }
 

@@ -11,11 +11,12 @@ use projections::reports::unit_economics::{StageEconomics, StageFigure, unit_eco
 use rust_decimal::prelude::ToPrimitive;
 
 use super::{Basis, TO_COME, Told, Writing, asked, link, no_data};
-use crate::dashboards::card::StatusWord;
+use crate::dashboards::card::{StatusWord, rests_on};
 use crate::dashboards::chart::bullet;
-use crate::dashboards::format::{Locale, period};
+use crate::dashboards::format::Locale;
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
+use crate::dashboards::words::period;
 use crate::dashboards::{Frame, frame};
 use crate::pages::page;
 use crate::parameters::Parameters;
@@ -110,9 +111,11 @@ impl Row {
             },
             reason: figure.and_then(|figure| figure.parts["reason"].as_str()).map(str::to_owned),
             plan: plan.map(|plan| writing.value(kpi.unit, plan)),
-            variance: writing.difference(kpi.unit, value, *plan),
+            variance: value
+                .zip(*plan)
+                .map(|(value, plan)| writing.locale.against(kpi, writing.currency, value, plan).difference(value - plan)),
             bar: bullet(drawn, mark, most, ""),
-            n: figure.filter(|_| value.is_some()).map(|figure| format!("{} {}", writing.locale.count(figure.n), kpi.n)),
+            n: figure.filter(|_| value.is_some()).map(|figure| rests_on(kpi, figure, writing.locale)),
             status: match (shown, has_begun) {
                 (_, false) => TO_COME,
                 (None, true) => no_data(),

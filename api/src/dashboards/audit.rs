@@ -1,0 +1,211 @@
+//! The audit log for people: who did what with the ledger itself, the newest first; who was turned away stands out.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::Utc;
+use domain::Event;
+use domain::audit::{AuditEvent, CutOverReason, DenialReason, PersonalDataPurpose};
+use domain::privacy::{ErasureReason, SubjectErased, SubjectEvent};
+use event_store::audit::entry_types;
+
+use super::ledger::{NotAllowedPage, may_read, told};
+use super::session::Viewer;
+use super::view::{View, ViewParameters, encoded};
+use super::words::day_of;
+use super::{Frame, frame};
+use crate::audit::{AuditEntryAnswer, AuditParameters, entries};
+use crate::pages::page;
+use crate::parameters::{Parameters, moment};
+use crate::problem::Problem;
+use crate::reading::read;
+use crate::state::Shared;
+
+pub(super) const PATH: &str = "/dashboards/audit";
+const PAGE: usize = 50;
+
+#[derive(Debug, Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    frame: Frame,
+    region: Option<String>,
+    asked: AskedWords,
+    actions: Vec<&'static str>,
+    entries: Vec<EntryRow>,
+    /// Where the same entries are to be had as files.
+    csv: String,
+    ndjson: String,
+    /// The commands that the key sent, where one is asked for.
+    commands: Option<String>,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+#[derive(Debug)]
+struct AskedWords {
+    action: String,
+    key: String,
+    from: String,
+    to: String,
+}
+
+#[derive(Debug)]
+struct EntryRow {
+    event: String,
+    action: String,
+    is_denied: bool,
+    who: String,
+    who_href: String,
+    what: String,
+    occurred_at: String,
+}
+
+pub(super) async fn audit(
+    State(api): State<Shared>,
+    Viewer(caller): Viewer,
+    Parameters(parameters): Parameters<AuditParameters>,
+) -> Result<Response, Problem> {
+    let mut view = View::parse(PATH.to_owned(), &ViewParameters::default(), Utc::now())?;
+    if !may_read(&caller) {
+        caller.turned_away(&api);
+        let freshness = api.progression.seen().freshness();
+        let frame = frame(&view, &caller, freshness, "Audit log").without_rhythms().without_as_of();
+        return Ok((StatusCode::FORBIDDEN, page(&NotAllowedPage { frame })?).into_response());
+    }
+    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let parameters = AuditParameters {
+        from: given(&parameters.from),
+        to: given(&parameters.to),
+        action: given(&parameters.action),
+        key: given(&parameters.key),
+        cursor: given(&parameters.cursor),
+        ..AuditParameters::default()
+    };
+    let filters =
+        [("action", &parameters.action), ("key", &parameters.key), ("from", &parameters.from), ("to", &parameters.to)];
+    for (name, value) in filters {
+        view.own.extend(value.clone().map(|value| (name, value)));
+    }
+    let query = parameters.query_of(PAGE)?;
+    let ((found, region, next), freshness) = read(&api, None, entries(&api, &caller, &query)).await?;
+    let file = |format: &str| {
+        let own = view.own.iter().map(|(name, value)| format!("&amp;{name}={}", encoded(value))).collect::<String>();
+        format!("/v1/audit?format={format}{own}")
+    };
+    page(&AuditPage {
+        region,
+        actions: entry_types(),
+        entries: found.into_iter().map(EntryRow::of).collect(),
+        csv: file("csv"),
+        ndjson: file("ndjson"),
+        commands: parameters.key.as_ref().map(|key| format!("{}?key={}", super::ledger::PATH, encoded(key))),
+        first: parameters.cursor.is_some().then(|| view.to(PATH)),
+        next: next.map(|before| view.here_with(&[("cursor", &before)])),
+        asked: AskedWords::of(parameters),
+        frame: frame(&view, &caller, freshness, "Audit log").without_rhythms().without_as_of(),
+    })
+}
+
+impl AskedWords {
+    fn of(parameters: AuditParameters) -> Self {
+        // As the browser's field for a time takes it.
+        let time = |text: Option<String>| {
+            let known = moment("", text.as_deref()).ok().flatten();
+            known.map_or(String::new(), |moment| moment.format("%Y-%m-%dT%H:%M:%S").to_string())
+        };
+        Self {
+            action: parameters.action.unwrap_or_default(),
+            key: parameters.key.unwrap_or_default(),
+            from: time(parameters.from),
+            to: time(parameters.to),
+        }
+    }
+}
+
+impl EntryRow {
+    fn of(entry: AuditEntryAnswer) -> Self {
+        Self {
+            is_denied: entry.action == "AccessDenied",
+            what: in_words(&entry),
+            who_href: format!("{PATH}?key={}", encoded(&entry.who)),
+            occurred_at: told(entry.occurred_at),
+            event: entry.event,
+            action: entry.action,
+            who: entry.who,
+        }
+    }
+}
+
+/// Of a verifier key, NAME+HASH+KEY, what tells it from the others of its ledger.
+fn hash(verifier_key: &str) -> &str {
+    verifier_key.split('+').nth(1).unwrap_or(verifier_key)
+}
+
+/// What an entry says, in one line.
+fn in_words(entry: &AuditEntryAnswer) -> String {
+    match &entry.what {
+        Some(Event::AuditEntry(noted)) => noted_in_words(noted),
+        Some(Event::Subject(SubjectEvent::SubjectErased(SubjectErased { reason, .. }))) => {
+            let why = match reason {
+                ErasureReason::Request => "as was asked for",
+                ErasureReason::Retention => "as a retention rule says",
+            };
+            let subject = entry.details["subject"].as_str().unwrap_or_default();
+            format!("Who was known as {subject}, {why}")
+        }
+        _ => String::new(),
+    }
+}
+
+fn noted_in_words(entry: &AuditEvent) -> String {
+    match entry {
+        AuditEvent::KeyCreated(made) => {
+            let until = made.expires_at.map_or(String::new(), |moment| format!(", until {}", day_of(moment)));
+            format!("Key {} of role {}{until}", made.key_id, made.role.as_str())
+        }
+        AuditEvent::KeyRevoked(revoked) => format!("Key {} of role {}", revoked.key_id, revoked.role.as_str()),
+        AuditEvent::KeyUsed(used) => format!("Role {}, for the first time that day", used.role.as_str()),
+        AuditEvent::AccessDenied(denied) => {
+            let why = match denied.reason {
+                DenialReason::Role => format!("role {} may not", denied.role.as_str()),
+                DenialReason::Expired => "the key has expired".to_owned(),
+                DenialReason::Revoked => "the key was revoked".to_owned(),
+            };
+            format!("{}: {why}; the first time in that hour", denied.route)
+        }
+        AuditEvent::PersonalDataRead(read) => {
+            let why = match read.purpose {
+                PersonalDataPurpose::AccessRequest => "for a request of access",
+                PersonalDataPurpose::Erasure => "for an erasure",
+                PersonalDataPurpose::Lookup => "a search for the person’s events",
+                PersonalDataPurpose::Other => "for another reason",
+            };
+            format!("Of {}, {why}", read.subject)
+        }
+        AuditEvent::DataExported(exported) => {
+            let name = exported.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+            let rows = exported.rows.map_or(String::new(), |rows| format!(", {rows} rows"));
+            let from = exported.from.map_or(String::new(), |moment| format!(", from {}", told(moment)));
+            let to = exported.to.map_or(String::new(), |moment| format!(", before {}", told(moment)));
+            let what = exported.what.as_str().replace('_', " ");
+            format!("{what}{name} as {}{rows}{from}{to}", exported.format.as_str())
+        }
+        AuditEvent::GenerationCutOver(exchanged) => {
+            let from = exchanged.from_generation.map_or(String::new(), |from| format!(" after {from}"));
+            let differences = exchanged.differences.map_or(String::new(), |rows| format!(", {rows} rows differ"));
+            let why = match exchanged.reason {
+                CutOverReason::Build => "another build of the program",
+                CutOverReason::Replay => "an operator’s replay",
+            };
+            format!("Generation {}{from}, {} events{differences}: {why}", exchanged.to_generation, exchanged.events)
+        }
+        AuditEvent::EventSkipped(skipped) => {
+            format!("Event {} is left out of the read models: {}", skipped.event, skipped.reason)
+        }
+        AuditEvent::SigningKeyRotated(rotated) => {
+            format!("Key {} after {}", hash(rotated.new_key.as_str()), hash(rotated.old_key.as_str()))
+        }
+        AuditEvent::TenantRegionSet(set) => format!("Data are to reside in {}", set.region),
+    }
+}
