@@ -7,8 +7,10 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use domain::TenantId;
+use domain::audit::DenialReason;
 use event_store::keys::{Authentication, KeyInfo, Role};
 
+use crate::access::Asked;
 use crate::problem::{KEY_EXPIRED, KEY_MISSING, KEY_REVOKED, KEY_UNKNOWN, Problem, ROLE_FORBIDDEN};
 use crate::reading::in_time;
 use crate::state::Shared;
@@ -25,6 +27,9 @@ pub(crate) struct Write;
 /// Reading figures and other read models.
 #[derive(Debug)]
 pub(crate) struct Read;
+/// Reading and erasing what is personal.
+#[derive(Debug)]
+pub(crate) struct Privacy;
 /// Reading the log of events.
 #[derive(Debug)]
 pub(crate) struct Audit;
@@ -37,6 +42,10 @@ impl Permission for Read {
     const MAY: &'static [Role] = &[Role::Admin, Role::Writer, Role::Analyst, Role::Auditor];
     const WHAT: &'static str = "read figures";
 }
+impl Permission for Privacy {
+    const MAY: &'static [Role] = &[Role::Admin];
+    const WHAT: &'static str = "read or erase a person's data";
+}
 impl Permission for Audit {
     const MAY: &'static [Role] = &[Role::Admin, Role::Auditor];
     const WHAT: &'static str = "read events";
@@ -46,6 +55,7 @@ impl Permission for Audit {
 #[derive(Debug)]
 pub(crate) struct Caller<P> {
     pub(crate) key: Arc<KeyInfo>,
+    pub(crate) asked: Asked,
     permission: PhantomData<P>,
 }
 
@@ -64,13 +74,22 @@ impl<P: Permission> FromRequestParts<Shared> for Caller<P> {
         let key = match in_time(api, authenticating).await? {
             Authentication::Valid(key) => key,
             Authentication::Unknown => return Err(Problem::new(&KEY_UNKNOWN, "this API key is not known")),
-            Authentication::Expired => return Err(Problem::new(&KEY_EXPIRED, "this API key has expired")),
-            Authentication::Revoked => return Err(Problem::new(&KEY_REVOKED, "this API key was revoked")),
+            Authentication::Expired(key) => {
+                api.access.denied(&key, DenialReason::Expired, &Asked::of(parts));
+                return Err(Problem::new(&KEY_EXPIRED, "this API key has expired"));
+            }
+            Authentication::Revoked(key) => {
+                api.access.denied(&key, DenialReason::Revoked, &Asked::of(parts));
+                return Err(Problem::new(&KEY_REVOKED, "this API key was revoked"));
+            }
         };
+        let asked = Asked::of(parts);
         if !P::MAY.contains(&key.role) {
+            api.access.denied(&key, DenialReason::Role, &asked);
             return Err(forbidden::<P>(key.role));
         }
-        Ok(Self { key, permission: PhantomData })
+        api.access.used(&key, &asked);
+        Ok(Self { key, asked, permission: PhantomData })
     }
 }
 

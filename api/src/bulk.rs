@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::Query;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::{Command, Metadata, TenantId};
+use domain::{Command, Metadata, Stream, TenantId};
 use event_store::{ExecuteError, IdempotencyKey, Outcome, Request};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::problem::{
     EVENT_TOO_LARGE, IDEMPOTENCY_KEY_NOT_SUPPORTED, INTERACTION_CONFLICT, INVALID_PARAMETER, Problem, TOO_MANY_EVENTS,
 };
+use crate::receipts::{Told, receipt};
 use crate::settings::{EVENT_BYTES_MAX, EVENTS_MAX};
 use crate::state::Api;
 use crate::token::Token;
@@ -51,6 +52,10 @@ pub(crate) struct BulkAnswer {
     /// For `?after=` of reads that must see all of this.
     #[schema(value_type = String)]
     token: Token,
+    /// A signed promise of where the events are that were recorded now, and those of what is a duplicate, where
+    /// `Ledger-Receipt: true` asks for it (docs/proof-format.md).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// What became of one item.
@@ -167,7 +172,7 @@ pub(crate) async fn answer(
     api: &Api,
     tenant: &TenantId,
     items: Vec<Item>,
-    parameters: BulkParameters,
+    (parameters, wants_receipt): (BulkParameters, bool),
 ) -> Result<(BulkAnswer, Response), Problem> {
     let mut requests = Vec::with_capacity(items.len());
     let mut named = Vec::with_capacity(items.len());
@@ -182,8 +187,14 @@ pub(crate) async fn answer(
         };
         named.push((id, problem));
     }
+    let streams: Vec<Stream> = if wants_receipt { requests.iter().map(Request::stream).collect() } else { Vec::new() };
     let outcomes = if requests.is_empty() { Vec::new() } else { api.store.execute_many(requests).await };
-    let answer = summary(named, outcomes, parameters)?;
+    let told = streams.into_iter().zip(&outcomes).filter_map(|(stream, outcome)| Some((stream, outcome.as_ref().ok()?)));
+    let told: Told = told.collect();
+    let mut answer = summary(named, outcomes, parameters)?;
+    if wants_receipt {
+        answer.receipt = receipt(api, tenant, told).await;
+    }
     let status = if answer.rejected == 0 { StatusCode::OK } else { StatusCode::MULTI_STATUS };
     let response = (status, Json(&answer)).into_response();
     Ok((answer, response))
@@ -196,7 +207,8 @@ fn summary(
     outcomes: Outcomes,
     parameters: BulkParameters,
 ) -> Result<BulkAnswer, Problem> {
-    let mut answer = BulkAnswer { accepted: 0, duplicates: 0, rejected: 0, results: Vec::new(), token: Token::default() };
+    let mut answer =
+        BulkAnswer { accepted: 0, duplicates: 0, rejected: 0, results: Vec::new(), token: Token::default(), receipt: None };
     let mut outcomes = outcomes.into_iter();
     for (index, (id, problem)) in named.into_iter().enumerate() {
         let problem = match problem {

@@ -12,7 +12,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use domain::interaction::InteractionCommand;
 use domain::{AggregateType, CapsuleId, Command, Metadata};
 use event_store::IdempotencyKey;
-use event_store::keys::KeyInfo;
+use event_store::keys::{KeyInfo, Role};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
@@ -24,7 +24,8 @@ use crate::auth::{Caller, Write};
 use crate::body;
 use crate::bulk::{self, BulkAnswer, BulkParameters};
 use crate::media::Media;
-use crate::problem::{INVALID_FIELD, INVALID_HEADER, Problem, ProblemDocument, UNKNOWN_COLLECTION};
+use crate::problem::{INVALID_FIELD, INVALID_HEADER, Problem, ProblemDocument, ROLE_FORBIDDEN, UNKNOWN_COLLECTION};
+use crate::receipts::{self, Told};
 use crate::settings::{BODY_BYTES_MAX, EVENT_BYTES_MAX};
 use crate::state::Shared;
 use crate::token::Token;
@@ -47,6 +48,10 @@ pub(crate) struct CommandAnswer {
     /// For `?after=` of reads that must see this.
     #[schema(value_type = String)]
     token: Token,
+    /// A signed promise of where its events are, or where nothing more happened all those of its id so far, where
+    /// `Ledger-Receipt: true` asks for it (docs/proof-format.md).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// Send a command
@@ -62,6 +67,7 @@ pub(crate) struct CommandAnswer {
         ("command" = String, Path, description = "Such as `publish`"),
         ("Idempotency-Key" = Option<String>, Header, description = "Any text that is new for each new request"),
         ("If-Match" = Option<String>, Header, description = "The version that the command was decided on, in quotes"),
+        ("Ledger-Receipt" = Option<bool>, Header, description = "`true`: the answer carries a receipt"),
     ),
     request_body(content = serde_json::Value, description = "The command's data"),
     responses(
@@ -80,7 +86,9 @@ async fn execute(
     let aggregate_type = aggregate_type(&collection)?;
     let idempotency_key = idempotency_key(&head.headers)?;
     let expected_version = if_match(&head.headers)?;
+    let wants_receipt = receipts::is_wanted(&api, &head.headers)?;
     Media::of(&head.headers, &[Media::Json])?;
+    admit(&caller.key, aggregate_type).inspect_err(|_| caller.turned_away(&api))?;
     let body = body::read(&api, &head.headers, body, EVENT_BYTES_MAX).await?;
     let id = aggregate_id(&id)?;
     let command = command_for(aggregate_type, &id, &name, &body.bytes)?;
@@ -95,9 +103,14 @@ async fn execute(
         idempotency: idempotency_key
             .map(|key| IdempotencyKey { key, request_hash: request_hash(&collection, &id, &name, &body.bytes) }),
     };
+    let stream = request.stream();
     let outcome = api.store.execute(request).await?;
     let token = Token::from_iter([(outcome.partition, outcome.next_position)]);
-    let answer = CommandAnswer { id, version: outcome.version, events: outcome.events, token };
+    let receipt = match wants_receipt {
+        true => receipts::receipt(&api, caller.tenant(), Told::from_iter([(stream, &outcome)])).await,
+        false => None,
+    };
+    let answer = CommandAnswer { id, version: outcome.version, events: outcome.events, token, receipt };
     let etag = HeaderValue::from_str(&format!("\"{}\"", answer.version)).expect("a quoted number is a header's value");
     Ok(([(header::ETAG, etag)], Json(answer)).into_response())
 }
@@ -107,7 +120,8 @@ async fn execute(
 /// NDJSON, also gzip: `{"collection","id","command","data","idempotency_key"?}` a line, carried out in their order for each
 /// aggregate. Answered as interactions are; a command after which nothing more happened is a `duplicate`.
 #[utoipa::path(
-    post, path = "/v1/commands", tag = "Commands", params(BulkParameters),
+    post, path = "/v1/commands", tag = "Commands",
+    params(BulkParameters, ("Ledger-Receipt" = Option<bool>, Header, description = "`true`: the answer carries a receipt")),
     request_body(content = String, description = "Commands, one a line", content_type = "application/x-ndjson"),
     responses(
         (status = 200, description = "Everything is durable", body = BulkAnswer),
@@ -125,7 +139,8 @@ async fn execute_many(State(api): State<Shared>, caller: Caller<Write>, request:
     let slices = bulk::lines(&body.bytes)?;
     let mut reader = line::Reader::new(&caller.key, head.extensions.get::<CorrelationId>(), received_at());
     let items = bulk::items(&slices, |slice| reader.read(slice)).await;
-    let (answer, response) = bulk::answer(&api, caller.tenant(), items, parameters).await?;
+    let wants_receipt = receipts::is_wanted(&api, &head.headers)?;
+    let (answer, response) = bulk::answer(&api, caller.tenant(), items, (parameters, wants_receipt)).await?;
     answer.count("command");
     Ok(response)
 }
@@ -156,6 +171,15 @@ fn aggregate_type(collection: &str) -> Result<AggregateType, Problem> {
     })
 }
 
+/// Some commands are for admins alone.
+fn admit(key: &KeyInfo, aggregate_type: AggregateType) -> Result<(), Problem> {
+    if !aggregate_type.is_for_admins() || key.role == Role::Admin {
+        return Ok(());
+    }
+    let (role, collection) = (key.role.as_str(), aggregate_type.collection());
+    Err(Problem::new(&ROLE_FORBIDDEN, format!("a key of role {role} may not change {collection}; admin may")))
+}
+
 /// The ids of all collections have one form, a capsule's.
 fn aggregate_id(text: &str) -> Result<String, Problem> {
     CapsuleId::parse(text)
@@ -175,7 +199,7 @@ fn command_for(aggregate_type: AggregateType, id: &str, name: &str, data: &[u8])
     Ok(command)
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     checked_key(value.as_bytes())
         .map(Some)

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use domain::audit::{ExportFormat, Exported};
 use domain::recorded::{event_id, parse_event_id};
 use domain::{AggregateType, Partition, RecordedEvent};
 use event_store::{EventPage, EventQuery};
@@ -14,8 +15,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::{self, Export};
 use crate::auth::{Audit, Caller};
-use crate::parameters::{Parameters, limit, parsed};
+use crate::parameters::{Parameters, limit, moment, parsed};
 use crate::problem::{INTERNAL, NOT_FOUND, Problem, ProblemDocument};
 use crate::reading::in_time;
 use crate::state::{Api, Shared};
@@ -23,7 +25,7 @@ use crate::token::Token;
 
 const PAGE_DEFAULT: u16 = 100;
 const PAGE_MAX: u16 = 1_000;
-const NDJSON: &str = "application/x-ndjson";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 pub(crate) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(page)).routes(routes!(show))
@@ -81,6 +83,12 @@ struct EventsParameters {
     /// Only events of this type, such as `CapsulePublished`
     #[serde(rename = "type")]
     event_type: Option<String>,
+    /// Only what this API key caused, by its id; or `operator` or `program`
+    key: Option<String>,
+    /// Recorded at this moment or later: a day, or a time such as `2026-10-31T12:00`, UTC
+    from: Option<String>,
+    /// Recorded before this moment
+    to: Option<String>,
     /// `next` of the page before, or the id of an event: what comes after it
     cursor: Option<String>,
     /// 1 to 1000, default 100
@@ -109,12 +117,14 @@ async fn page(
     if let Some(after) = &parameters.after {
         Token::parse(after, api.store.partitions())?;
     }
+    let wants_ndjson = wants_ndjson(&headers);
     let query = parameters.query()?;
+    access::export(&api, &caller, export_of(&query, wants_ndjson)).await?;
     let ask = async { Ok(api.store.events(caller.tenant(), query).await?) };
     let EventPage { events, next } = in_time(&api, ask).await?;
     let data = events.into_iter().map(EventAnswer::try_from).collect::<Result<Vec<_>, _>>()?;
     let next = next.map(|(partition, position)| event_id(partition, position));
-    if !wants_ndjson(&headers) {
+    if !wants_ndjson {
         return Ok(Json(EventsAnswer { data, next }).into_response());
     }
     let mut lines = Vec::new();
@@ -144,13 +154,27 @@ async fn show(State(api): State<Shared>, caller: Caller<Audit>, Path(id): Path<S
     event.try_into().map(Json)
 }
 
-async fn event(api: &Api, caller: &Caller<Audit>, id: &str) -> Result<Option<RecordedEvent>, Problem> {
+pub(crate) async fn event(api: &Api, caller: &Caller<Audit>, id: &str) -> Result<Option<RecordedEvent>, Problem> {
     let Some((partition, position)) = parse_event_id(id) else { return Ok(None) };
     let ask = async { Ok(api.store.event(caller.tenant(), partition, position).await?) };
     in_time(api, ask).await
 }
 
-fn wants_ndjson(headers: &HeaderMap) -> bool {
+/// How many there are is not known before the last page.
+fn export_of(query: &EventQuery, wants_ndjson: bool) -> Export {
+    let collection = || query.aggregate_type.map(|kind| kind.collection().to_owned());
+    Export {
+        what: Exported::Events,
+        name: query.event_type.clone().or_else(collection),
+        format: if wants_ndjson { ExportFormat::Ndjson } else { ExportFormat::Json },
+        rows: None,
+        from: query.from,
+        to: query.to,
+        narrowed_to: [query.key.clone(), query.aggregate_id.clone()],
+    }
+}
+
+pub(crate) fn wants_ndjson(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.split(',').any(|media| matches!(media.split(';').next().map(str::trim), Some(NDJSON | "application/ndjson")))
 }
@@ -177,6 +201,9 @@ impl EventsParameters {
             aggregate_type,
             aggregate_id: self.aggregate_id.or(self.id),
             event_type: self.event_type,
+            key: self.key,
+            from: moment("from", self.from.as_deref())?,
+            to: moment("to", self.to.as_deref())?,
             limit: usize::from(limit(self.limit.as_deref(), PAGE_DEFAULT, PAGE_MAX)?),
         })
     }
@@ -223,19 +250,23 @@ mod tests {
 
     #[test]
     fn filters_are_read_into_a_query() {
-        let all =
-            query("partition=3&collection=capsules&aggregate_id=c1&type=CapsuleCreated&cursor=3-9&limit=5").expect("a query");
+        let filters =
+            "partition=3&collection=capsules&aggregate_id=c1&type=CapsuleCreated&key=k1&from=2026-10-01&to=2026-10-31T12:00";
+        let all = query(&format!("{filters}&cursor=3-9&limit=5")).expect("a query");
         let expected = EventQuery {
             partition: Some(Partition(3)),
             after: Some((Partition(3), Position(9))),
             aggregate_type: Some(AggregateType::Capsule),
             aggregate_id: Some("c1".into()),
             event_type: Some("CapsuleCreated".into()),
+            key: Some("k1".into()),
+            from: Some("2026-10-01T00:00:00Z".parse().expect("a time")),
+            to: Some("2026-10-31T12:00:00Z".parse().expect("a time")),
             limit: 5,
         };
         assert_eq!(all, expected);
         assert_eq!(query("id=c1").expect("a query").aggregate_id.as_deref(), Some("c1"));
-        for wrong in ["partition=x", "collection=rockets", "cursor=9", "limit=1001"] {
+        for wrong in ["partition=x", "collection=rockets", "cursor=9", "limit=1001", "from=yesterday"] {
             assert_eq!(query(wrong).expect_err(wrong).kind.code, "invalid_parameter");
         }
     }

@@ -16,7 +16,7 @@ use crate::media::Media;
 use crate::problem::{Problem, ProblemDocument};
 use crate::settings::BODY_BYTES_MAX;
 use crate::state::Shared;
-use crate::{around, body};
+use crate::{around, body, receipts};
 
 pub(crate) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(record))
@@ -31,7 +31,8 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
 /// A CloudEvent has `type` `com.encapsify.capsule.interaction`; its `data` is the interaction. Where `data` has no `id` or
 /// `occurred_at`, the event's `id` and `time` stand for them.
 #[utoipa::path(
-    post, path = "/v1/interactions", tag = "Interactions", params(BulkParameters),
+    post, path = "/v1/interactions", tag = "Interactions",
+    params(BulkParameters, ("Ledger-Receipt" = Option<bool>, Header, description = "`true`: the answer carries a receipt")),
     request_body(
         description = "Interactions",
         content(
@@ -59,7 +60,8 @@ async fn record(State(api): State<Shared>, caller: Caller<Write>, request: Reque
     let metadata = Arc::new(metadata(&caller.key, "interactions/record", correlation, received_at()));
     let slices = form.slices(&body.bytes)?;
     let items = bulk::items(&slices, |slice| form.read(slice, &metadata)).await;
-    let (answer, response) = bulk::answer(&api, caller.tenant(), items, parameters).await?;
+    let wants_receipt = receipts::is_wanted(&api, &head.headers)?;
+    let (answer, response) = bulk::answer(&api, caller.tenant(), items, (parameters, wants_receipt)).await?;
     answer.count("interaction");
     Ok(response)
 }

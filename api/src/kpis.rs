@@ -1,6 +1,9 @@
-//! `GET /v1/kpis`, `/v1/kpis/{id}` and `/v1/kpis/{id}/explain`: the register, a figure's series, and what a figure comes from.
+//! `GET /v1/kpis`, `/v1/kpis/{id}`, `/v1/kpis/{id}/explain` and `/v1/kpis/{id}/late`: the register, a figure's series, what a figure
+//! comes from, and what has changed it since a past day.
 
+mod attest;
 pub(crate) mod explain;
+pub(crate) mod late;
 mod parameters;
 
 use axum::Json;
@@ -8,11 +11,13 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate, Utc};
+use domain::audit::Exported;
 use domain::kpis::{Better, Kpi, KpiFunction, Unit, find, register};
 use domain::money::Currency;
 use domain::plan::Contradiction;
 use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
+use projections::kpis::late::Since;
 use projections::kpis::series::{Series, is_due, series_by};
 use projections::kpis::shown::{Shown, Status};
 use rust_decimal::Decimal;
@@ -24,6 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::parameters::{Asked, KpiParameters, KpisParameters};
+use crate::access::{self, Export};
 use crate::auth::{Caller, Read};
 use crate::parameters::{Parameters, cursor};
 use crate::problem::{NOT_FOUND, NOT_YET_VISIBLE, Problem, ProblemDocument};
@@ -33,7 +39,7 @@ use crate::state::{Api, Shared};
 use crate::table::{Form, Rows, Table};
 
 pub(crate) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).merge(explain::router())
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).merge(explain::router()).merge(late::router())
 }
 
 /// A KPI as the register has it.
@@ -122,7 +128,8 @@ pub(crate) struct FigureAnswer {
     /// What the plan in force names for it; null: no target
     #[schema(value_type = Option<f64>)]
     target: Option<Box<RawValue>>,
-    /// `reached`, `missed`, `in_progress`, `no_target` or `no_data`
+    /// `reached`, `missed`, `in_progress` (missed so far, by what is counted up to the end of a period that is not over), `no_target`
+    /// or `no_data`
     #[schema(value_type = String)]
     status: Status,
     /// The version of the plan in force at the period's end
@@ -137,6 +144,17 @@ pub(crate) struct FigureAnswer {
     #[serde(skip_serializing_if = "is_empty")]
     #[schema(value_type = Object)]
     parts: Value,
+    /// With `as_of`: the value of this period and segment as it is known now; null: no data
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    now: Option<Option<Box<RawValue>>>,
+    /// With `as_of`: `now` less `value`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    difference: Option<Box<RawValue>>,
+    /// With `as_of`: how many events recorded after that day changed it; `/v1/kpis/{id}/late` lists them
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<i64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -200,6 +218,21 @@ impl FigureAnswer {
             partial: is_partial,
             restated_from: exact(restated_from),
             parts: figure.parts,
+            now: None,
+            difference: None,
+            late: None,
+        }
+    }
+
+    /// With what it is now, where it is of a past day.
+    fn since(grain: Grain, shown: Shown, since: Option<Since>) -> Self {
+        let Some(Since { now, late }) = since else { return Self::of(grain, shown) };
+        let (then, now) = (shown.figure.value, now.and_then(|now| now.figure.value));
+        Self {
+            now: Some(exact(now)),
+            difference: exact(now.zip(then).map(|(now, then)| now - then)),
+            late: Some(late),
+            ..Self::of(grain, shown)
         }
     }
 }
@@ -296,7 +329,8 @@ async fn terms(api: &Api, caller: &Caller<Read>) -> Result<Terms, projections::E
 /// A KPI's series
 ///
 /// Each figure with its numerator and denominator, the number of facts it rests on, its target by the plan in force at that
-/// time, and what it was when its period closed. Answers JSON; `text/csv` and `application/vnd.apache.parquet` by `Accept`, with
+/// time, and what it was when its period closed. With `as_of` each is as it was known then, beside what it is now, and how many events
+/// recorded since changed it (JSON alone). Answers JSON; `text/csv` and `application/vnd.apache.parquet` by `Accept`, with
 /// the next page's `cursor` in header `Ledger-Next` where a `limit` was given.
 #[utoipa::path(
     get, path = "/v1/kpis/{id}", tag = "Figures", params(("id" = String, Path), KpiParameters),
@@ -325,18 +359,28 @@ async fn show(
         let terms = terms(&api, &caller).await?;
         let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &asked.query).await?;
         let found = found.ok_or_else(|| unknown_definition(asked.query.definition))?;
-        Ok((found, terms))
+        let since = match form {
+            Form::Json => late::since(&api, caller.tenant(), &terms, (kpi, &asked.query), &found).await?,
+            Form::Csv | Form::Parquet => Vec::new(),
+        };
+        Ok((found, since, terms))
     };
-    let ((series, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
+    let ((series, since, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
     let grain = asked.query.grain;
     let last = series.figures.last().filter(|_| series.has_more);
     let next = last.map(|shown| cursor(shown.figure.period, &shown.figure.segment));
     if form != Form::Json {
-        return table(kpi, grain, &series.figures).page(form, kpi.id, next.as_deref(), parameters.limit.is_some());
+        let response = table(kpi, grain, &series.figures).page(form, kpi.id, next.as_deref(), parameters.limit.is_some())?;
+        access::export(&api, &caller, Export::table(Exported::Kpi, kpi.id, form, series.figures.len())).await?;
+        return Ok(response);
     }
     let Series { figures, definition, computed_at, is_due, currency, in_other_currencies, .. } = series;
     Ok(Json(SeriesAnswer {
-        data: figures.into_iter().map(|shown| FigureAnswer::of(grain, shown)).collect(),
+        data: figures
+            .into_iter()
+            .zip(since.into_iter().map(Some).chain(std::iter::repeat(None)))
+            .map(|(shown, since)| FigureAnswer::since(grain, shown, since))
+            .collect(),
         next,
         kpi: KpiAnswer::of(kpi, &terms),
         grain,

@@ -6,11 +6,14 @@
 //! Where to start:
 //! * [`routes`] below: every resource has a module with its own `router()`.
 //! * `problem`: the one table from every error to what a client is told.
+//! * `auth`, `access`: who may what, and how it is noted.
 //! * `bulk`, `interactions`: the fast path, thousands of interactions a request.
 //! * `progression`: how far the read models are; what `?after=`, `freshness`, `/readyz` and the live stream rest on.
 //! * [`contracts`]: what is published in `schemas/`.
 
+mod access;
 mod around;
+mod audit;
 mod auth;
 mod body;
 mod bulk;
@@ -31,7 +34,9 @@ mod pages;
 mod parameters;
 mod problem;
 mod progression;
+mod proofs;
 mod reading;
+mod receipts;
 mod reports;
 mod schemas;
 mod server;
@@ -39,6 +44,7 @@ mod settings;
 mod stages;
 mod state;
 mod stream;
+mod subjects;
 mod table;
 mod token;
 
@@ -51,7 +57,8 @@ use utoipa_axum::router::OpenApiRouter;
 pub use metrics::install as install_metrics;
 pub use server::serve;
 pub use settings::Settings;
-pub use state::{Api, AskRelay, Check, Relayed};
+pub use state::{Api, AskKeys, AskRelay, Check, Relayed};
+pub use token::positions_of_token;
 
 use state::Shared;
 
@@ -67,6 +74,9 @@ pub(crate) fn resources() -> OpenApiRouter<Shared> {
         .merge(stream::router())
         .merge(capsules::router())
         .merge(events::router())
+        .merge(audit::router())
+        .merge(proofs::router())
+        .merge(subjects::router())
         .merge(health::router())
         .merge(metrics::router())
 }

@@ -9,7 +9,7 @@ use domain::Grain;
 use domain::TenantId;
 use domain::north_star::{DEFINITION_1, DEFINITIONS, Definition};
 use projections::kpis::shown::Status;
-use projections::north_star::{SeriesQuery, series};
+use projections::north_star::{SeriesQuery, add_since, series};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -89,6 +89,15 @@ pub(crate) struct PeriodAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     status: Option<Status>,
+    /// With `as_of`: `active` of this period as it is known now
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<u64>,
+    /// With `as_of`: `now` less `active`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<i64>,
+    /// With `as_of`: how many events recorded after that day changed `active`; `/v1/kpis/active_capsule_interactions/late` lists them
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<u64>,
 }
 
 impl From<projections::north_star::Period> for PeriodAnswer {
@@ -105,6 +114,9 @@ impl From<projections::north_star::Period> for PeriodAnswer {
             partial: period.partial,
             target: period.target,
             status: period.status,
+            now: period.since.map(|since| since.active),
+            difference: period.since.map(|since| since.active.cast_signed() - period.active.cast_signed()),
+            late: period.since.map(|since| since.late),
         }
     }
 }
@@ -112,7 +124,8 @@ impl From<projections::north_star::Period> for PeriodAnswer {
 /// The north star
 ///
 /// Active capsule interactions by calendar day, week, month or quarter of their occurrence, with what goes with them. Late and voided
-/// interactions restate closed periods; `as_of` shows any period as it was known then.
+/// interactions restate closed periods; `as_of` shows any period as it was known then, beside what is known of it now, and how many
+/// events recorded since made the difference.
 #[utoipa::path(
     get, path = "/v1/north-star", tag = "Figures", params(NorthStarParameters),
     responses(
@@ -175,6 +188,7 @@ impl Asked {
             let first = periods.iter().position(|period| period.total > 0).unwrap_or(periods.len());
             periods.drain(..first);
         }
+        add_since(&api.read_pool, tenant, &self.query, &mut periods).await?;
         Ok(periods.into_iter().map(PeriodAnswer::from).collect())
     }
 

@@ -26,6 +26,7 @@ pub(crate) fn document() -> Value {
         { "name": "Reports", "description": "Figures side by side with the plan." },
         { "name": "Capsules", "description": "Capsules as they stand." },
         { "name": "Audit", "description": "The log itself." },
+        { "name": "People", "description": "What is held of a person, and forgetting them. For admins." },
         { "name": "Operations", "description": "For those who run it; no key is needed." },
     ]);
     for command in commands() {

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{Months, NaiveDate};
+use chrono::{DateTime, Months, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{INVALID_PARAMETER, Problem};
@@ -109,6 +109,18 @@ pub(crate) fn day(name: &str, given: Option<&str>) -> Result<Option<NaiveDate>, 
     day_of(text).ok_or_else(wrong).map(Some)
 }
 
+/// `2026-10-31`, or `2026-10-31T12:00` with seconds or without, UTC.
+pub(crate) fn moment(name: &str, given: Option<&str>) -> Result<Option<DateTime<Utc>>, Problem> {
+    let Some(text) = given else { return Ok(None) };
+    let bare = text.strip_suffix('Z').unwrap_or(text);
+    let of_day = || Some(bare.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN));
+    let of_time = |form: &str| NaiveDateTime::parse_from_str(bare, form).ok();
+    let found = of_day().or_else(|| of_time("%Y-%m-%dT%H:%M")).or_else(|| of_time("%Y-%m-%dT%H:%M:%S%.f"));
+    let wrong = || Problem::parameter(name, format!("is {text:?}, not a time such as 2026-10-31T12:00, UTC"));
+    let within = found.filter(|moment| ("1970-01-01".."9000-01-01").contains(&moment.date().to_string().as_str()));
+    within.map(|moment| Some(moment.and_utc())).ok_or_else(wrong)
+}
+
 fn day_of(text: &str) -> Option<NaiveDate> {
     use chrono::Datelike as _;
     let day: NaiveDate = text.parse().ok()?;
@@ -132,6 +144,17 @@ mod tests {
         for wrong in ["2026-13", "2026", "2026-1", "2026-02-30", "now", "", "0001-01", "2026-10-31T00"] {
             let problem = period("from", Some(wrong)).expect_err(wrong);
             assert_eq!((problem.kind.code, problem.field.as_deref()), ("invalid_parameter", Some("/from")));
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_day_or_a_minute_or_a_second_utc() {
+        let of = |text: &str| moment("from", Some(text)).map(|moment| moment.expect("given").to_rfc3339());
+        assert_eq!(of("2026-10-31").expect("a day"), "2026-10-31T00:00:00+00:00");
+        assert_eq!(of("2026-10-31T12:30").expect("a minute"), "2026-10-31T12:30:00+00:00");
+        assert_eq!(of("2026-10-31T12:30:15Z").expect("a second"), "2026-10-31T12:30:15+00:00");
+        for wrong in ["yesterday", "2026-13-01", "0001-01-01", "9999-01-01"] {
+            assert_eq!(of(wrong).expect_err(wrong).field.as_deref(), Some("/from"));
         }
     }
 

@@ -47,6 +47,7 @@ kinds! {
     CAPSULE_UNKNOWN 404 "capsule_unknown" "No such capsule", "Create the capsule first.";
     INTERACTION_UNKNOWN 404 "interaction_unknown" "No such interaction", "Check the interaction's id.";
     ID_UNKNOWN 404 "id_unknown" "Nothing of this id", "Check the id, or record its first fact.";
+    SUBJECT_UNKNOWN 404 "subject_unknown" "Nothing is known of this person", "Check the user id. Whom it has erased, the ledger knows no more.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "Not with this method", "Use a method that Allow names.";
     NOT_ACCEPTABLE 406 "not_acceptable" "Not in this form", "Ask for a form that the detail names.";
     CAPSULE_EXISTS 409 "capsule_exists" "The capsule exists", "Choose another id, or rename the capsule.";
@@ -73,6 +74,7 @@ kinds! {
     UNAVAILABLE 503 "unavailable" "Not now", "Send the same again after Retry-After: nothing counts twice.";
     TOO_BUSY 503 "too_busy" "Too busy", "Send the same again after Retry-After: nothing counts twice.";
     TIMED_OUT 503 "timed_out" "It took too long", "Send the same again after Retry-After: nothing counts twice.";
+    NOT_YET_SIGNED 503 "not_yet_signed" "No checkpoint covers it yet", "Ask again after Retry-After.";
     NOT_YET_VISIBLE 503 "not_yet_visible" "The write is not to be seen yet", "Ask again after Retry-After.";
 }
 

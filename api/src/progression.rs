@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Partition, Position};
 use event_store::{PgPool, Store};
-use projections::{Fault, Progress};
+use projections::{Fault, Progress, Underway};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,8 @@ pub(crate) struct Seen {
     /// By partition.
     pub(crate) places: Vec<Place>,
     pub(crate) faults: Vec<Fault>,
+    /// Read models that are being filled to serve next.
+    pub(crate) underway: Option<Underway>,
     /// When the newest applied event was recorded.
     pub(crate) newest_recorded_at: Option<DateTime<Utc>>,
     pub(crate) looked_at: Option<Instant>,
@@ -170,15 +172,17 @@ impl Progression {
         let looking = async {
             let heads = store.heads().await.map_err(Problem::from)?;
             let marks = projections::marks(read_pool).await?;
-            Ok::<_, Problem>((heads, marks, projections::faults(read_pool).await?))
+            let faults = projections::faults(read_pool).await?;
+            Ok::<_, Problem>((heads, marks, faults, projections::underway(read_pool).await?))
         };
         match tokio::time::timeout(LOOK_TIME_MAX, looking).await {
-            Ok(Ok((heads, marks, faults))) => {
+            Ok(Ok((heads, marks, faults, underway))) => {
                 let newest_recorded_at = marks.iter().filter_map(|mark| mark.last_recorded_at).max();
                 let marks = marks.iter().map(|mark| (mark.partition, mark.next_position)).collect();
                 let places = lag.places(&heads, &marks, Instant::now());
                 report(&places);
-                let seen = Seen { places, faults, newest_recorded_at, looked_at: Some(Instant::now()), away_since: None };
+                let looked_at = Some(Instant::now());
+                let seen = Seen { places, faults, underway, newest_recorded_at, looked_at, away_since: None };
                 self.seen.send_replace(Arc::new(seen));
             }
             Ok(Err(_)) | Err(_) => self.seen.send_modify(|seen| {

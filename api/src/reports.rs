@@ -11,6 +11,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use domain::TenantId;
+use domain::audit::Exported;
 use domain::kpis::{Kpi, register};
 use projections::reports::{Asked, Report};
 use rust_decimal::Decimal;
@@ -18,6 +19,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::access::{self, Export};
+use crate::auth::{Caller, Read};
 use crate::kpis::{NoteAnswer, exact, wait_until_made};
 use crate::parameters::{day, period};
 use crate::problem::Problem;
@@ -172,17 +175,21 @@ fn months(parameters: &MonthsParameters) -> Result<(Option<NaiveDate>, Option<Na
     }
 }
 
-/// In the form asked for; `table` writes the rows where it is not JSON.
-fn in_form<T: Serialize>(
+/// In the form asked for; `table` writes the rows where it is not JSON, and an export is noted before it is given out.
+async fn in_form<T: Serialize>(
+    (api, caller): (&Api, &Caller<Read>),
     form: Form,
-    name: &str,
-    is_page: bool,
+    (name, is_page): (&str, bool),
     answer: ReportAnswer<T>,
     table: impl FnOnce(&[T]) -> Table,
 ) -> Result<Response, Problem> {
     match form {
         Form::Json => Ok(Json(answer).into_response()),
-        Form::Csv | Form::Parquet => table(&answer.data).page(form, name, answer.next.as_deref(), is_page),
+        Form::Csv | Form::Parquet => {
+            let response = table(&answer.data).page(form, name, answer.next.as_deref(), is_page)?;
+            access::export(api, caller, Export::table(Exported::Report, name, form, answer.data.len())).await?;
+            Ok(response)
+        }
     }
 }
 

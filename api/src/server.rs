@@ -19,7 +19,11 @@ pub async fn serve(listener: TcpListener, api: Api, cancel: CancellationToken) -
     let api: Shared = Arc::new(api);
     let background = CancellationToken::new();
     let tasks = async {
-        tokio::join!(api.progression.run(&api.store, &api.read_pool, &background), keep_metrics(&api, &background));
+        tokio::join!(
+            api.progression.run(&api.store, &api.read_pool, &background),
+            api.access.run(&api.store, &background),
+            keep_metrics(&api, &background)
+        );
     };
     let serving = async {
         let served = answer(listener, &api, &cancel).await;

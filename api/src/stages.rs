@@ -119,7 +119,7 @@ async fn show(
     Parameters(parameters): Parameters<StagesParameters>,
 ) -> Result<Json<Fresh<StandingAnswer>>, Problem> {
     let today = Utc::now().date_naive();
-    let ask = async { Ok(standing(&api.read_pool, caller.tenant(), today).await?) };
+    let ask = async { Ok(standing(&api.read_pool, caller.tenant(), today, None).await?) };
     let (standing, freshness) = read(&api, parameters.after.as_deref(), ask).await?;
     Ok(Json(Fresh { data: standing.into(), freshness }))
 }

@@ -9,9 +9,12 @@ use event_store::{PgPool, Store};
 use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Progress;
+use proof::notary::SigningKeys;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
+use crate::dashboards::explain::Explained;
 use crate::dashboards::past::Past;
 use crate::metrics;
 use crate::progression::Progression;
@@ -34,6 +37,9 @@ pub struct Relayed {
 /// Asks the relay of this process.
 pub type AskRelay = Arc<dyn Fn() -> Vec<Relayed> + Send + Sync>;
 
+/// Asks for the keys that sign for the ledger; none: they cannot be read now.
+pub type AskKeys = Arc<dyn Fn() -> Option<SigningKeys> + Send + Sync>;
+
 /// The API of one ledger, before it is served.
 pub struct Api {
     pub(crate) store: Store,
@@ -43,10 +49,14 @@ pub struct Api {
     pub(crate) settings: Settings,
     pub(crate) checks: Vec<(&'static str, Check)>,
     pub(crate) progression: Progression,
+    pub(crate) access: Access,
     pub(crate) newest: Newest,
     pub(crate) past: Past,
+    pub(crate) explained: Explained,
     /// None: the relay runs in another process.
     pub(crate) relay: Option<AskRelay>,
+    /// None: this process signs nothing.
+    pub(crate) signing: Option<AskKeys>,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) requests: Semaphore,
     /// A permit is a KiB.
@@ -63,8 +73,10 @@ impl Api {
     pub fn new(store: Store, keys: Keys, read_pool: PgPool, settings: Settings) -> Self {
         Self {
             progression: Progression::new(),
+            access: Access::new(),
             newest: Newest::default(),
             past: Past::default(),
+            explained: Explained::default(),
             metrics: metrics::install(),
             requests: Semaphore::new(settings.requests_max),
             bodies: Semaphore::new(settings.bodies_bytes_max >> 10),
@@ -72,6 +84,7 @@ impl Api {
             stopping: CancellationToken::new(),
             checks: Vec::new(),
             relay: None,
+            signing: None,
             store,
             keys,
             read_pool,
@@ -90,6 +103,13 @@ impl Api {
     #[must_use]
     pub fn with_relay(mut self, relay: AskRelay) -> Self {
         self.relay = Some(relay);
+        self
+    }
+
+    /// Where this process may sign: figures come with an attestation.
+    #[must_use]
+    pub fn with_signing(mut self, keys: AskKeys) -> Self {
+        self.signing = Some(keys);
         self
     }
 

@@ -172,6 +172,26 @@ impl Table {
     }
 }
 
+/// Rows of texts as a CSV file of that name.
+pub(crate) fn csv_file<const N: usize>(
+    name: &str,
+    columns: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<Response, Problem> {
+    let write = || {
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        writer.write_record(columns)?;
+        for row in rows {
+            writer.write_record(row)?;
+        }
+        writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    };
+    let bytes = write().map_err(|error| unwritten(&error))?;
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}.csv\"")).expect("a name of ours");
+    let content_type = HeaderValue::from_static("text/csv; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)], bytes).into_response())
+}
+
 fn unwritten(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::error!(error, "A table could not be written");
     Problem::new(&INTERNAL, "the table could not be written".to_owned())

@@ -49,6 +49,11 @@ impl Token {
     }
 }
 
+/// The positions that a token of a ledger with so many partitions stands for; none: it is no such token.
+pub fn positions_of_token(token: &str, partitions: u16) -> Option<Vec<(Partition, Position)>> {
+    Token::parse(token, partitions).ok().map(|token| token.needs().collect())
+}
+
 impl FromIterator<(Partition, Position)> for Token {
     fn from_iter<I: IntoIterator<Item = (Partition, Position)>>(places: I) -> Self {
         let mut token = Self::default();

@@ -10,7 +10,7 @@ use event_store::keys::KeyInfo;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{aggregate_id, aggregate_type, checked_key, command_for, metadata, request_hash};
+use super::{admit, aggregate_id, aggregate_type, checked_key, command_for, metadata, request_hash};
 use crate::around::CorrelationId;
 use crate::bulk::{Item, Ready, id_of};
 use crate::problem::{INVALID_FIELD, Problem};
@@ -52,6 +52,7 @@ impl<'a> Reader<'a> {
 
     fn ready(&mut self, line: &Line) -> Result<Ready, Problem> {
         let aggregate_type = aggregate_type(&line.collection).map_err(|problem| problem.at("/collection"))?;
+        admit(self.key, aggregate_type).map_err(|problem| problem.at("/collection"))?;
         aggregate_id(&line.id)?;
         let data = line.data.as_deref().map_or("{}", RawValue::get).as_bytes();
         let command = command_for(aggregate_type, &line.id, &line.command, data).map_err(|problem| {

@@ -18,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::attest::attestation;
 use super::parameters::{grain, segments};
 use super::{FigureAnswer, KpiAnswer, exact, known, terms, unknown_definition};
 use crate::auth::{Caller, Read};
@@ -85,6 +86,9 @@ struct ExplanationAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     currency: Option<Currency>,
+    /// Signed: the figure, its definition, and the trees of exactly the events that it follows from (docs/proof-format.md); null: this
+    /// server signs nothing
+    attestation: Option<String>,
     freshness: Freshness,
 }
 
@@ -155,7 +159,7 @@ impl From<LeftOut> for LeftOutReasonAnswer {
     }
 }
 
-fn numbers(amounts: BTreeMap<String, Decimal>) -> BTreeMap<String, Box<RawValue>> {
+pub(super) fn numbers(amounts: BTreeMap<String, Decimal>) -> BTreeMap<String, Box<RawValue>> {
     amounts.into_iter().filter_map(|(name, amount)| Some((name, exact(Some(amount))?))).collect()
 }
 
@@ -248,9 +252,13 @@ async fn show(
 ) -> Result<Json<ExplanationAnswer>, Problem> {
     let kpi = known(&id)?;
     let query = asked(kpi, &parameters, Utc::now())?;
-    let ask = async { Ok((explanation(&api, caller.tenant(), kpi, &query).await?, terms(&api, &caller).await?)) };
-    let ((explanation, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
-    let Explanation { figure, definition, parameters, currency, parts, has_more, totals, left_out } = explanation;
+    let ask = async {
+        let explanation = explanation(&api, caller.tenant(), kpi, &query).await?;
+        let attestation = attestation(&api, caller.tenant(), kpi, &query, &explanation).await?;
+        Ok((explanation, attestation, terms(&api, &caller).await?))
+    };
+    let ((explanation, attestation, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
+    let Explanation { figure, definition, parameters, currency, parts, has_more, totals, left_out, marks: _ } = explanation;
     let last = parts.last().filter(|_| has_more);
     Ok(Json(ExplanationAnswer {
         next: last.map(|part| cursor(query.period, &part.part)),
@@ -266,6 +274,7 @@ async fn show(
         parameters,
         as_of: query.as_of,
         currency: (kpi.unit == Unit::Money).then_some(currency),
+        attestation,
         freshness,
     }))
 }

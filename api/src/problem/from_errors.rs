@@ -1,9 +1,12 @@
 //! Every error that reaches this crate, and the problem that it is to a client.
 
 use domain::{InputError, Rejection};
-use event_store::ExecuteError;
+use event_store::{EraseError, ExecuteError};
 
-use super::{IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED, INTERNAL, Kind, Problem, TOO_BUSY, UNAVAILABLE, VERSION_MISMATCH};
+use super::{
+    IDEMPOTENCY_KEY_IN_USE, IDEMPOTENCY_KEY_REUSED, INTERNAL, Kind, Problem, SUBJECT_UNKNOWN, TOO_BUSY, UNAVAILABLE,
+    VERSION_MISMATCH,
+};
 
 impl From<InputError> for Problem {
     fn from(error: InputError) -> Self {
@@ -37,6 +40,21 @@ impl From<ExecuteError> for Problem {
             ExecuteError::TooBusy => Self::new(&TOO_BUSY, "more commands are waiting than can be taken"),
             ExecuteError::ShuttingDown => Self::new(&UNAVAILABLE, "this server is stopping"),
             ExecuteError::Unavailable(source) => source.into(),
+        }
+    }
+}
+
+impl From<EraseError> for Problem {
+    fn from(error: EraseError) -> Self {
+        match error {
+            EraseError::Unknown => Self::new(
+                &SUBJECT_UNKNOWN,
+                "nothing was ever recorded of this person, or they were erased before: the ledger cannot tell which",
+            ),
+            EraseError::IdempotencyKeyReused => {
+                Self::new(&IDEMPOTENCY_KEY_REUSED, "this Idempotency-Key came with another request before")
+            }
+            EraseError::Unavailable(source) => source.into(),
         }
     }
 }

@@ -104,7 +104,7 @@ async fn show(
     let ask = budget(&api.read_pool, question.asked(), (from, to));
     let (report, freshness) = question.answer(&api, |kpi| kpi.id == "budget_variance", ask).await?;
     let answer = question.report(report, freshness).map(BudgetAnswer::from);
-    in_form(form, "budget", false, answer, table)
+    in_form((&api, &caller), form, ("budget", false), answer, table).await
 }
 
 fn table(rows: &[BudgetAnswer]) -> Table {

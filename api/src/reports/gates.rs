@@ -38,7 +38,7 @@ struct GateAnswer {
     /// 1 is all of them
     #[schema(value_type = Option<f64>)]
     readiness: Exact,
-    /// `reached`, `missed` or `in_progress`
+    /// `reached` or `missed`
     #[schema(value_type = String)]
     status: Status,
     /// The version of the KPI's definition
@@ -119,7 +119,7 @@ async fn show(
     let ask = gates(&api.read_pool, question.asked());
     let (report, freshness) = question.answer(&api, |kpi| kpi.id == "gate_readiness", ask).await?;
     let answer = question.report(report, freshness).map(GateAnswer::from);
-    in_form(form, "gates", false, answer, table)
+    in_form((&api, &caller), form, ("gates", false), answer, table).await
 }
 
 fn table(gates: &[GateAnswer]) -> Table {

@@ -39,7 +39,7 @@ struct HeadcountAnswer {
     /// Employed less planned
     #[schema(value_type = Option<f64>)]
     variance: Exact,
-    /// `reached` (within a tenth of the plan), `missed`, `in_progress`, `no_target` or `no_data`
+    /// `reached` (within a tenth of the plan), `missed`, `no_target` or `no_data`
     #[schema(value_type = String)]
     status: Status,
     /// The version of the KPI's definition; null: no figure
@@ -93,7 +93,7 @@ async fn show(
     let ask = headcount(&api.read_pool, question.asked(), months(&parameters)?);
     let (report, freshness) = question.answer(&api, |kpi| kpi.id == "headcount_vs_plan", ask).await?;
     let answer = question.report(report, freshness).map(HeadcountAnswer::from);
-    in_form(form, "headcount", false, answer, table)
+    in_form((&api, &caller), form, ("headcount", false), answer, table).await
 }
 
 fn table(rows: &[HeadcountAnswer]) -> Table {

@@ -151,7 +151,7 @@ async fn page(
     let ((report, has_more), freshness) = question.answer(&api, |_| false, ask).await?;
     let next = report.data.last().filter(|_| has_more).map(|risk| cursor(risk.exposure, &risk.id));
     let answer = ReportAnswer { next, ..question.report(report, freshness).map(RiskAnswer::from) };
-    in_form(form, "risks", parameters.limit.is_some(), answer, table)
+    in_form((&api, &caller), form, ("risks", parameters.limit.is_some()), answer, table).await
 }
 
 fn table(rows: &[RiskAnswer]) -> Table {

@@ -61,7 +61,7 @@ struct ServiceLevelAnswer {
     n: i64,
     /// The version of the KPI's definition; null: no figure
     definition: Option<u16>,
-    /// `reached`, `missed`, `in_progress`, `no_target` or `no_data`
+    /// `reached`, `missed`, `no_target` or `no_data`
     #[schema(value_type = String)]
     status: Status,
 }
@@ -114,7 +114,7 @@ async fn show(
     let ask = service_levels(&api.read_pool, question.asked());
     let (report, freshness) = question.answer(&api, |kpi| kpi.id.starts_with("slo_"), ask).await?;
     let answer = question.report(report, freshness).map(ServiceLevelAnswer::from);
-    in_form(form, "service-levels", false, answer, table)
+    in_form((&api, &caller), form, ("service-levels", false), answer, table).await
 }
 
 fn table(rows: &[ServiceLevelAnswer]) -> Table {

@@ -128,7 +128,7 @@ async fn show(
     let ask = unit_economics(&api.read_pool, question.asked());
     let (report, freshness) = question.answer(&api, |kpi| KPIS.contains(&kpi.id), ask).await?;
     let answer = question.report(report, freshness).map(StageEconomicsAnswer::from);
-    in_form(form, "unit-economics", false, answer, table)
+    in_form((&api, &caller), form, ("unit-economics", false), answer, table).await
 }
 
 fn table(stages: &[StageEconomicsAnswer]) -> Table {
