@@ -191,12 +191,30 @@ impl Client {
         self.get(url).await
     }
 
-    /// A KPI's series or a report in the form of this media type, as it comes.
-    pub(crate) async fn figures(&self, path: &[String], query: &[(&str, &str)], media: &'static str) -> Result<Bytes, Error> {
+    /// What a path answers in the form of this media type, as it comes.
+    pub(crate) async fn bytes(&self, path: &[String], query: &[(&str, &str)], media: &'static str) -> Result<Bytes, Error> {
         let mut url = self.url(path);
         url.query_pairs_mut().extend_pairs(query);
         let headers = HeaderMap::from_iter([(ACCEPT, reqwest::header::HeaderValue::from_static(media))]);
         Ok(self.answered(Request { method: Method::GET, url, headers, body: Bytes::new() }).await?.body)
+    }
+
+    /// POST without a body, under an idempotency key: sent again, it is answered as the first time.
+    pub(crate) async fn post_keyed(&self, path: &[&str], key: &str) -> Result<Bytes, Error> {
+        let key = key.parse().map_err(|_| Error::Key)?;
+        let headers = HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("idempotency-key"), key)]);
+        let request = Request { method: Method::POST, url: self.url(path), headers, body: Bytes::new() };
+        Ok(self.answered(request).await?.body)
+    }
+
+    /// A page of what comes as a file, as it comes, and the cursor of the next one.
+    pub(crate) async fn page(&self, path: &[&str], query: &[(&str, &str)]) -> Result<(Bytes, Option<String>), Error> {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        let headers = HeaderMap::new();
+        let answer = self.answered(Request { method: Method::GET, url, headers, body: Bytes::new() }).await?;
+        let next = answer.headers.get("ledger-next").and_then(|next| next.to_str().ok()).map(str::to_owned);
+        Ok((answer.body, next))
     }
 
     fn url(&self, segments: &[impl AsRef<str>]) -> Url {

@@ -17,6 +17,9 @@ pub(crate) struct Connection {
     pub(crate) kafka_brokers: String,
     pub(crate) topic: String,
     pub(crate) tenant: String,
+    /// What checks the ledger's checkpoints.
+    #[serde(default)]
+    pub(crate) verifier_key: String,
     /// By role.
     pub(crate) api_keys: BTreeMap<String, String>,
 }

@@ -46,6 +46,16 @@ pub(crate) struct Options {
     /// Only events of this type, such as `InteractionRecorded`
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) event_type: Option<String>,
+    /// Only events that this API key caused, by its id; or `operator` or `program`
+    #[arg(long = "of-key", value_name = "ID")]
+    pub(crate) of_key: Option<String>,
+    /// Only what was recorded from this day or moment on, as 2026-10-31 or 2026-10-31T12:00, UTC; of figures: the first
+    /// period, by a month or day in it
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Only what was recorded before this day or moment; of figures: the last period
+    #[arg(long)]
+    pub(crate) to: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -60,7 +70,7 @@ pub(crate) struct Summary {
 pub(crate) async fn run(arguments: ExportArguments) -> Result<()> {
     if let Some(path) = arguments.figures.path() {
         let client = arguments.api.client("analyst")?;
-        return figures::export(&client, &path, &arguments.figures, arguments.options.output.as_deref()).await;
+        return figures::export(&client, &path, &arguments.figures, &arguments.options).await;
     }
     let client = arguments.api.client("auditor")?;
     let cancel = CancellationToken::new();
@@ -106,6 +116,9 @@ async fn write(
         collection: options.collection.clone(),
         aggregate_id: options.id.clone(),
         event_type: options.event_type.clone(),
+        key: options.of_key.clone(),
+        from: options.from.clone(),
+        to: options.to.clone(),
         limit: Some(PAGE),
         cursor: None,
     };
@@ -154,7 +167,8 @@ mod tests {
     use crate::client::fake::{FakeApi, Reply};
 
     fn options() -> Options {
-        Options { output: None, partition: Some(3), collection: None, id: None, event_type: Some("CapsuleCreated".into()) }
+        let (event_type, of_key, from) = (Some("CapsuleCreated".into()), Some("k1".into()), Some("2026-10-01".into()));
+        Options { output: None, partition: Some(3), collection: None, id: None, event_type, of_key, from, to: None }
     }
 
     #[tokio::test]
@@ -170,8 +184,11 @@ mod tests {
         assert_eq!(String::from_utf8(output).expect("UTF-8"), "{\"position\": 0}\n{\"position\": 1}\n{\"position\":2}\n");
         assert_eq!((summary.events, summary.interrupted), (3, false));
         let asked: Vec<_> = api.requests().iter().map(|asked| asked.line.clone()).collect();
-        assert_eq!(asked[0], "GET /v1/events?partition=3&type=CapsuleCreated&limit=1000 HTTP/1.1");
-        assert_eq!(asked[1], "GET /v1/events?partition=3&type=CapsuleCreated&limit=1000&cursor=n%2F2 HTTP/1.1");
+        assert_eq!(asked[0], "GET /v1/events?partition=3&type=CapsuleCreated&key=k1&from=2026-10-01&limit=1000 HTTP/1.1");
+        assert_eq!(
+            asked[1],
+            "GET /v1/events?partition=3&type=CapsuleCreated&key=k1&from=2026-10-01&limit=1000&cursor=n%2F2 HTTP/1.1"
+        );
     }
 
     #[tokio::test]

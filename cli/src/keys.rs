@@ -3,7 +3,10 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use domain::TenantId;
+use domain::audit::{KeyCreated, KeyRevoked};
+use domain::{KeyId, TenantId};
+use event_store::Store;
+use event_store::audit::Who;
 use event_store::keys::{KeyInfo, Keys, Role};
 use serde_json::json;
 
@@ -70,12 +73,22 @@ pub(crate) async fn run(arguments: KeysArguments) -> anyhow::Result<()> {
     let tenant = TenantId::parse(arguments.tenant).context("--tenant")?;
     let url = database_url(&arguments.database)?;
     let pool = event_store::connect(&url, 2).await.context("cannot reach PostgreSQL")?;
-    let keys = Keys::new(pool);
-    match arguments.command {
+    let store = Store::open(pool.clone(), event_store::Settings::default()).await?;
+    let done = carry_out(arguments.command, arguments.json, &tenant, (&Keys::new(pool), &store)).await;
+    store.shutdown().await;
+    done
+}
+
+async fn carry_out(command: KeysCommand, json: bool, tenant: &TenantId, (keys, store): (&Keys, &Store)) -> anyhow::Result<()> {
+    match command {
         KeysCommand::Create { role, name, expires_at } => {
-            keys.ensure_tenant(&tenant).await?;
-            let (key, secret) = keys.create(&tenant, role.into(), &name, expires_at).await?;
-            if arguments.json {
+            keys.ensure_tenant(tenant).await?;
+            let (key, secret) = keys.create(tenant, role.into(), &name, expires_at).await?;
+            let (key_id, role) = (KeyId::parse(key.id.clone())?, key.role.into());
+            let made = KeyCreated { key_id, role, expires_at: key.expires_at, occurred_at: key.created_at };
+            // Nobody has it before it is noted: the secret is shown after that.
+            store.record(tenant, made, &Who::operator()).await.context("the key was made, but not noted and not shown")?;
+            if json {
                 let mut shown = shown(&key);
                 shown["key"] = json!(secret);
                 println!("{shown}");
@@ -85,8 +98,8 @@ pub(crate) async fn run(arguments: KeysArguments) -> anyhow::Result<()> {
             }
         }
         KeysCommand::List => {
-            let all = keys.list(&tenant).await?;
-            if arguments.json {
+            let all = keys.list(tenant).await?;
+            if json {
                 println!("{}", json!(all.iter().map(shown).collect::<Vec<_>>()));
             } else {
                 println!("{:<14} {:<8} {:<21} {:<21} NAME", "ID", "ROLE", "MADE", "ENDS");
@@ -97,9 +110,11 @@ pub(crate) async fn run(arguments: KeysArguments) -> anyhow::Result<()> {
             }
         }
         KeysCommand::Revoke { id } => {
-            let revoked = keys.revoke(&tenant, &id).await?;
-            anyhow::ensure!(revoked.is_some(), "{tenant} has no key {id}");
-            if arguments.json {
+            let revoked = keys.revoke(tenant, &id).await?.with_context(|| format!("{tenant} has no key {id}"))?;
+            let (key_id, occurred_at) = (KeyId::parse(id.clone())?, revoked.revoked_at.unwrap_or_else(Utc::now));
+            let entry = KeyRevoked { key_id, role: revoked.role.into(), occurred_at };
+            store.record(tenant, entry, &Who::operator()).await.context("the key is revoked, but not noted: say it again")?;
+            if json {
                 println!("{}", json!({"revoked": id}));
             } else {
                 println!("Revoked {id}.");

@@ -23,6 +23,21 @@ pub(crate) async fn open_database(arguments: &LedgerArguments) -> anyhow::Result
     Ok(pool)
 }
 
+/// Opens the store, and takes no command before people who were erased are forgotten, also by a vault that was restored.
+pub(crate) async fn open_store(pool: &PgPool) -> anyhow::Result<Store> {
+    let store = Store::open(pool.clone(), settings()).await?;
+    store.forget_erased().await.context("who was erased could not be forgotten")?;
+    Ok(store)
+}
+
+fn settings() -> event_store::Settings {
+    #[cfg(debug_assertions)]
+    let hold_erasure_at = std::env::var("LEDGER_TEST_HOLD_ERASURE_AT").ok();
+    #[cfg(not(debug_assertions))]
+    let hold_erasure_at = None;
+    event_store::Settings { hold_erasure_at, ..event_store::Settings::default() }
+}
+
 pub(crate) async fn open_topic(arguments: &LedgerArguments) -> anyhow::Result<()> {
     event_log::ensure_topic(&arguments.kafka_brokers, &arguments.shape.topic, arguments.shape.partitions)
         .await

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
 const BETWEEN_LINES: Duration = Duration::from_secs(3);
 
@@ -20,6 +20,8 @@ pub(crate) struct Progress {
     what: String,
     length: Option<u64>,
     bar: Option<ProgressBar>,
+    /// What was done before.
+    first: u64,
     started: Instant,
     last_line: Instant,
 }
@@ -27,13 +29,22 @@ pub(crate) struct Progress {
 impl Progress {
     /// Of the work named `what`.
     pub(crate) fn new(what: impl Into<String>, length: Length) -> Self {
+        Self::resumed(what, length, 0)
+    }
+
+    /// Of work that was begun before, and is gone on with at `first`.
+    pub(crate) fn resumed(what: impl Into<String>, length: Length, first: u64) -> Self {
         let what = what.into();
         let bar = std::io::stderr().is_terminal().then(|| bar(&what, length));
+        if let Some(bar) = &bar {
+            bar.set_position(first);
+            bar.reset_eta();
+        }
         let length = match length {
             Length::Bytes(length) | Length::Things(length) => Some(length),
             Length::Unknown => None,
         };
-        Self { what, length, bar, started: Instant::now(), last_line: Instant::now() }
+        Self { what, length, bar, first, started: Instant::now(), last_line: Instant::now() }
     }
 
     /// `position` of the length is done, which is so many things since the start.
@@ -45,10 +56,23 @@ impl Progress {
         } else if self.last_line.elapsed() >= BETWEEN_LINES {
             self.last_line = Instant::now();
             match self.length {
-                Some(length) => eprintln!("{}: {} % · {said}", self.what, (position * 100).checked_div(length).unwrap_or(100)),
+                Some(length) => {
+                    let percent = (position * 100).checked_div(length).unwrap_or(100);
+                    eprintln!("{}: {percent} % · {said} · {} left", self.what, self.left(position, length));
+                }
                 None => eprintln!("{}: {said}", self.what),
             }
         }
+    }
+
+    /// By the pace so far.
+    fn left(&self, position: u64, length: u64) -> String {
+        let done = position.saturating_sub(self.first);
+        if done == 0 {
+            return "unknown time".to_owned();
+        }
+        let left = self.started.elapsed().as_secs_f64() * length.saturating_sub(position) as f64 / done as f64;
+        HumanDuration(Duration::from_secs(left.ceil() as u64)).to_string()
     }
 
     pub(crate) fn per_second(&self, things: u64) -> u64 {

@@ -1,9 +1,11 @@
 //! The roles. `up` runs all three in one process; each runs by itself too, any number of times.
 
 pub(crate) mod project;
-mod rebuild;
+pub(crate) mod rebuild;
 pub(crate) mod relay;
+pub(crate) mod retention;
 pub(crate) mod serve;
+pub(crate) mod skips;
 
 use domain::Partition;
 

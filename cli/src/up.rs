@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -12,8 +12,11 @@ use devstack::{Devstack, Options};
 use domain::TenantId;
 use event_log::relay::{LeadStatus, RelayStatus};
 use event_store::keys::{Authentication, Keys, Role};
+use event_store::trees::Trees;
 use event_store::{PgPool, Store};
+use futures::FutureExt as _;
 use indicatif::HumanCount;
+use proof::checkpoint::VerifierKey;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -22,9 +25,11 @@ use tokio_util::sync::CancellationToken;
 use crate::client::Client;
 use crate::config::{DataDirArguments, LedgerArguments, ShapeArguments};
 use crate::connection::Connection;
-use crate::ledger::{open_database, open_topic};
+use crate::ledger::{open_database, open_store, open_topic};
+use crate::notary::key_file::KeyFile;
+use crate::roles::retention::RetentionArguments;
 use crate::signals::cancel_on_signal;
-use crate::{demo, roles};
+use crate::{demo, notary, roles, verify};
 
 /// How long the roles may take to answer what they accepted and stop.
 const STOP_MAX: Duration = Duration::from_secs(40);
@@ -48,6 +53,8 @@ pub(crate) struct UpArguments {
     tenant: String,
     #[command(flatten)]
     shape: ShapeArguments,
+    #[command(flatten)]
+    retention: RetentionArguments,
 }
 
 pub(crate) async fn run(arguments: UpArguments) -> anyhow::Result<()> {
@@ -82,28 +89,49 @@ async fn with_servers(
     open_topic(&ledger).await?;
     let listener = listen(arguments.listen).await?;
     let api = format!("http://{}", listener.local_addr()?);
+    let data_dir = &arguments.data_dir.data_dir;
+    let trees = Trees::new(pool.clone());
+    let signed_by = notary::signed_by(&trees).await?;
+    let mut keys = KeyFile::open(data_dir.join("signing-key"), &trees.ledger_id().await?, signed_by.as_ref())?;
+    let notary =
+        notary::Settings { signing_key: data_dir.join("signing-key"), checkpoints: Some(data_dir.join("checkpoints")) };
     let connection = Connection {
         api,
         database_url: ledger.database_url.clone(),
         kafka_brokers: ledger.kafka_brokers.clone(),
         topic: ledger.shape.topic.clone(),
         tenant: tenant.to_string(),
-        api_keys: api_keys(&pool, tenant, &arguments.data_dir.data_dir).await?,
+        verifier_key: keys.current()?.current().verifier_key().to_string(),
+        api_keys: api_keys(&pool, tenant, data_dir).await?,
     };
 
-    let store = Store::open(pool.clone(), event_store::Settings::default()).await?;
-    let mut tasks = Roles::start(&ledger, pool, &store, listener);
+    let store = open_store(&pool).await?;
+    event_store::audit::note_keys(&store).await.context("the keys cannot be noted in the audit log")?;
+    let keys = Mutex::new(keys);
+    let signing: api::AskKeys = Arc::new(move || keys.lock().ok()?.current().ok().cloned());
+    let watching = verify::watch::Settings {
+        state: Some(data_dir.join("verified.json")),
+        trusted: vec![VerifierKey::parse(&connection.verifier_key)?],
+        ..verify::watch::Settings::of(verify::watch::SHARE)
+    };
+    let mut tasks = Roles::start(&ledger, pool, &store, listener, (notary, signing, watching), arguments.retention.clone());
+    let verified = tasks.verified.clone();
     let outcome = tokio::select! {
-        worked = work(arguments, &connection, cancel) => worked,
+        worked = work(arguments, &connection, verified, cancel) => worked,
         ended = tasks.ended() => ended,
     };
     tasks.stop(&store).await.and(outcome)
 }
 
 /// What there is to do while the roles run: say that all is ready, load the demo, wait for the end.
-async fn work(arguments: &UpArguments, connection: &Connection, cancel: &CancellationToken) -> anyhow::Result<()> {
+async fn work(
+    arguments: &UpArguments,
+    connection: &Connection,
+    verified: watch::Receiver<verify::watch::Status>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<()> {
     let client = Client::new(&connection.api, &connection.api_keys["admin"])?;
-    let ready = ready(&client);
+    let ready = ready(&client, &verified);
     tokio::select! {
         ready = ready => ready?,
         () = cancel.cancelled() => return Ok(()),
@@ -132,9 +160,15 @@ async fn work(arguments: &UpArguments, connection: &Connection, cancel: &Cancell
     Ok(())
 }
 
-async fn ready(client: &Client) -> anyhow::Result<()> {
+/// A ledger that was tampered with is not ready, and yet it is to be looked into: that is said, and not waited for.
+async fn ready(client: &Client, verified: &watch::Receiver<verify::watch::Status>) -> anyhow::Result<()> {
     let started = Instant::now();
     while !client.is_ready().await {
+        let found = verified.borrow().check();
+        if let Err(found) = found {
+            eprintln!("{found}");
+            return Ok(());
+        }
         anyhow::ensure!(
             started.elapsed() < READY_MAX,
             "not ready after {READY_MAX:?}; the log says why (RUST_LOG=info shows more)"
@@ -148,6 +182,7 @@ fn greet(arguments: &UpArguments, connection: &Connection) {
     println!("\n  Capsule Ledger is ready.\n");
     println!("  Dashboard   {}/dashboards#key={}", connection.api, connection.api_keys["analyst"]);
     println!("  API         {}   (pages: /docs, /openapi.json)", connection.api);
+    println!("  verifier    {}", connection.verifier_key);
     for (role, key) in &connection.api_keys {
         println!("  {role:<8}    {key}");
     }
@@ -202,10 +237,19 @@ struct Roles {
     serve: CancellationToken,
     rest: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
+    verified: watch::Receiver<verify::watch::Status>,
 }
 
 impl Roles {
-    fn start(ledger: &LedgerArguments, pool: PgPool, store: &Store, listener: TcpListener) -> Self {
+    fn start(
+        ledger: &LedgerArguments,
+        pool: PgPool,
+        store: &Store,
+        listener: TcpListener,
+        (notary, signing, watching): (notary::Settings, api::AskKeys, verify::watch::Settings),
+        retention: RetentionArguments,
+    ) -> Self {
+        let place = verify::Place::of(ledger, notary.checkpoints.clone());
         let (serve, rest) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         let fresh = store.committed();
@@ -215,6 +259,17 @@ impl Roles {
             let (ledger, store, cancel) = (ledger.clone(), store.clone(), rest.clone());
             async move { roles::relay::start(&ledger, relay, store, Some(fresh), cancel).await }
         });
+        let (status, doing) = watch::channel(notary::Status::default());
+        tasks.spawn({
+            let (ledger, store, cancel, relayed) = (ledger.clone(), store.clone(), rest.clone(), relayed.clone());
+            async move { notary::run(&ledger, store, notary, relayed, status, cancel).await }
+        });
+        let (found, verified) = watch::channel(verify::watch::Status::default());
+        let health = verified.clone();
+        tasks.spawn({
+            let (pool, cancel) = (pool.clone(), rest.clone());
+            async move { verify::watch::run(place, pool, watching, found, cancel).await.context("the verification stopped") }
+        });
         // Reads that wait for a write, and live updates, hear of each commit at once.
         let (progress, seen) = watch::channel(projections::Progress::new());
         tasks.spawn({
@@ -222,14 +277,24 @@ impl Roles {
             let settings = projections::Settings { progress: Some(progress), ..projections::Settings::default() };
             async move { roles::project::start(&ledger, pool, settings, cancel).await }
         });
+        tasks.spawn({
+            let (store, cancel) = (store.clone(), rest.clone());
+            async move {
+                roles::retention::run(&retention, &store, cancel).await;
+                Ok(())
+            }
+        });
         let api = api::Api::new(store.clone(), Keys::new(pool.clone()), pool, api::Settings::default())
             .with_progress(seen)
-            .with_relay(Arc::new(move || relayed_by(&relayed.borrow())));
+            .with_relay(Arc::new(move || relayed_by(&relayed.borrow())))
+            .with_signing(signing)
+            .with_check("notary", Arc::new(move || std::future::ready(doing.borrow().check()).boxed()))
+            .with_check("verify", Arc::new(move || std::future::ready(health.borrow().check()).boxed()));
         tasks.spawn({
             let cancel = serve.clone();
             async move { api::serve(listener, api, cancel).await.context("the API stopped") }
         });
-        Self { serve, rest, tasks }
+        Self { serve, rest, tasks, verified }
     }
 
     /// A role that ends by itself is an error: nothing may stop in silence.

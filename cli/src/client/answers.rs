@@ -76,6 +76,9 @@ pub(crate) struct EventsQuery {
     pub(crate) collection: Option<String>,
     pub(crate) aggregate_id: Option<String>,
     pub(crate) event_type: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
     pub(crate) limit: Option<u32>,
     pub(crate) cursor: Option<String>,
 }
@@ -87,6 +90,9 @@ impl EventsQuery {
             ("collection", self.collection.clone()),
             ("aggregate_id", self.aggregate_id.clone()),
             ("type", self.event_type.clone()),
+            ("key", self.key.clone()),
+            ("from", self.from.clone()),
+            ("to", self.to.clone()),
             ("limit", self.limit.map(|limit| limit.to_string())),
             ("cursor", self.cursor.clone()),
         ]

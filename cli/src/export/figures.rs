@@ -1,19 +1,21 @@
 //! A KPI's series or a report as the API answers it, as a file: CSV, Parquet or JSON.
 
-use std::io::{IsTerminal, Write};
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
+use std::io::{IsTerminal, Write};
 
+use super::Options;
 use crate::client::Client;
+
+/// What only events are asked for by.
+const OF_EVENTS: [&str; 5] = ["partition", "collection", "id", "event_type", "of_key"];
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct FiguresOptions {
     /// A KPI's series instead of events, by its id, such as `win_rate`
-    #[arg(long, value_name = "ID", group = "figures", conflicts_with_all = ["partition", "collection", "id", "event_type"])]
+    #[arg(long, value_name = "ID", group = "figures", conflicts_with_all = OF_EVENTS)]
     kpi: Option<String>,
     /// A report instead of events
-    #[arg(long, value_name = "NAME", group = "figures", conflicts_with_all = ["partition", "collection", "id", "event_type"])]
+    #[arg(long, value_name = "NAME", group = "figures", conflicts_with_all = OF_EVENTS)]
     report: Option<Report>,
     /// Of figures: in which form
     #[arg(long, requires = "figures", default_value = "csv")]
@@ -21,12 +23,6 @@ pub(crate) struct FiguresOptions {
     /// Of a KPI: `day`, `week`, `month` or `quarter`; default: its own
     #[arg(long, requires = "kpi")]
     grain: Option<String>,
-    /// Of figures: the first period, by a month or day in it
-    #[arg(long, requires = "figures")]
-    from: Option<String>,
-    /// Of figures: the last period
-    #[arg(long, requires = "figures")]
-    to: Option<String>,
     /// Of a KPI: a dimension such as `team`, or one segment such as `team:smb`
     #[arg(long, requires = "kpi")]
     segment: Option<String>,
@@ -74,11 +70,11 @@ impl FiguresOptions {
         kpi.or_else(|| Some(vec!["v1".to_owned(), report?.get_name().to_owned()]))
     }
 
-    fn query(&self) -> Vec<(&'static str, &str)> {
+    fn query<'a>(&'a self, options: &'a Options) -> Vec<(&'static str, &'a str)> {
         let given = [
             ("grain", &self.grain),
-            ("from", &self.from),
-            ("to", &self.to),
+            ("from", &options.from),
+            ("to", &options.to),
             ("segment", &self.segment),
             ("as_of", &self.as_of),
             ("definition", &self.definition),
@@ -89,24 +85,24 @@ impl FiguresOptions {
 }
 
 /// Writes the figures to a file, or to standard output.
-pub(super) async fn export(client: &Client, path: &[String], options: &FiguresOptions, output: Option<&Path>) -> Result<()> {
+pub(super) async fn export(client: &Client, path: &[String], figures: &FiguresOptions, options: &Options) -> Result<()> {
     let bytes =
-        client.figures(path, &options.query(), options.format.media()).await.context("the figures could not be read")?;
-    if options.format == Format::Json {
+        client.bytes(path, &figures.query(options), figures.format.media()).await.context("the figures could not be read")?;
+    if figures.format == Format::Json {
         let page: serde_json::Value = serde_json::from_slice(&bytes).context("the answer is not JSON")?;
         ensure!(
             page["next"].is_null(),
             "there are more figures than JSON is given for at once: ask for csv or parquet, or for less"
         );
     }
-    match output {
+    match &options.output {
         Some(path) => {
             std::fs::write(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
             eprintln!("{} written", path.display());
         }
         None => {
             let mut stdout = std::io::stdout();
-            let is_shown = stdout.is_terminal() && options.format == Format::Parquet;
+            let is_shown = stdout.is_terminal() && figures.format == Format::Parquet;
             ensure!(!is_shown, "Parquet is not for a terminal: name a file by --output");
             super::is_read(stdout.write_all(&bytes).and_then(|()| stdout.flush()))?;
         }

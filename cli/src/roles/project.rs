@@ -1,21 +1,23 @@
 //! The projector: folds the log into the read models. Several share the partitions; one that dies is replaced.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use domain::Partition;
 use event_log::consumer::{Consumer, Settings, Starts};
 use event_store::PgPool;
 use futures::future::BoxFuture;
 use projections::kpis::refresher::{Lane, Pace, Refresher};
-use projections::{BoxError, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced};
+use projections::{BoxError, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced, Stopped};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LedgerArguments;
 use crate::ledger::{open_database, open_topic};
 use crate::roles::rebuild::of_this_build;
 use crate::roles::say_share;
+use crate::roles::skips::{skipped, watch};
 use crate::signals::cancel_on_signal;
 
 #[derive(Debug, Args)]
@@ -32,7 +34,10 @@ pub(crate) async fn run(arguments: ProjectArguments) -> anyhow::Result<()> {
     start(&arguments.ledger, pool, projections::Settings::default(), cancel).await
 }
 
-/// Runs until cancelled.
+/// How often it looks whether its generation is still the live one: a runner without events does not find out by itself.
+const LIVE_EACH: Duration = Duration::from_secs(1);
+
+/// Runs until cancelled. After a cut-over it goes on with the generation that took over.
 pub(crate) async fn start(
     ledger: &LedgerArguments,
     pool: PgPool,
@@ -40,19 +45,92 @@ pub(crate) async fn start(
     cancel: CancellationToken,
 ) -> anyhow::Result<()> {
     let generation = of_this_build(ledger, &pool, &cancel).await.context("the read models could not be rebuilt")?;
-    let Some(generation) = generation else { return Ok(()) };
-    let log = Log::start(ledger, &pool, &generation)?;
+    let Some(mut generation) = generation else { return Ok(()) };
     // Figures are made as long as facts are: no longer, and to the end.
     let refreshing = cancel.child_token();
     let lanes = [Lane::Quick, Lane::Slow]
         .map(|lane| tokio::spawn(Refresher::new(pool.clone(), Pace::default(), lane).run(refreshing.clone())));
-    let stopped = Runner::run(pool, generation, log, settings, cancel).await;
+    let stopped = loop {
+        match run_while_live(ledger, &pool, &generation, settings.clone(), &cancel).await {
+            Ok(Some(next)) => generation = next,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
     refreshing.cancel();
     for lane in lanes {
         lane.await.context("the refresher ended badly")?;
     }
-    stopped.context("the projector stopped")?;
-    Ok(())
+    stopped
+}
+
+/// Projects into a generation as long as it is live; then says which one is. None: cancelled.
+async fn run_while_live(
+    ledger: &LedgerArguments,
+    pool: &PgPool,
+    generation: &Generation,
+    settings: projections::Settings,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Option<Generation>> {
+    let stopped = tokio::select! {
+        stopped = rounds(ledger, pool, generation, settings, cancel) => stopped?,
+        // Its transaction, if there is one, is left undone: the generation is read no more.
+        () = is_replaced(pool, generation) => Stopped::GenerationRetired,
+    };
+    if stopped != Stopped::GenerationRetired {
+        return Ok(None);
+    }
+    let Some(live) = cancel.run_until_cancelled(live(pool)).await else { return Ok(None) };
+    ensure!(live.is_of_this_build(), "another version of the program has replaced the read models: this one stops projecting");
+    println!("Projector goes on with generation {} of the read models", live.number);
+    Ok(Some(live))
+}
+
+/// Returns once another generation is live.
+async fn is_replaced(pool: &PgPool, generation: &Generation) {
+    loop {
+        tokio::time::sleep(LIVE_EACH).await;
+        if live(pool).await.number != generation.number {
+            return;
+        }
+    }
+}
+
+/// Asks until PostgreSQL answers.
+async fn live(pool: &PgPool) -> Generation {
+    loop {
+        match Generation::live(pool).await {
+            Ok(live) => return live,
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "which generation is live is not known"),
+        }
+        tokio::time::sleep(LIVE_EACH).await;
+    }
+}
+
+/// Applies events, and begins again where it is told to leave one out.
+async fn rounds(
+    ledger: &LedgerArguments,
+    pool: &PgPool,
+    generation: &Generation,
+    settings: projections::Settings,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Stopped> {
+    loop {
+        let known = skipped(pool).await?;
+        let settings = projections::Settings { skipped: Arc::new(known.clone()), ..settings.clone() };
+        let round = cancel.child_token();
+        let log = Log::start(ledger, pool, generation)?;
+        let running = async {
+            let stopped = Runner::run(pool.clone(), generation.clone(), log, settings, round.clone()).await;
+            round.cancel();
+            stopped
+        };
+        let (stopped, ()) = tokio::join!(running, watch(pool, &known, &round));
+        let stopped = stopped.context("the projector stopped")?;
+        if stopped != Stopped::Cancelled || cancel.is_cancelled() {
+            return Ok(stopped);
+        }
+    }
 }
 
 /// Where each partition goes on: our own stored positions, not Kafka's offsets.
@@ -112,7 +190,7 @@ impl Source for Log {
     }
 }
 
-pub(super) fn as_source_batch(batch: event_log::Batch) -> SourceBatch {
+pub(crate) fn as_source_batch(batch: event_log::Batch) -> SourceBatch {
     let partition = |batch: event_log::PartitionBatch| PartitionBatch {
         partition: batch.partition,
         // The place to go on from is the one after the event.

@@ -1,5 +1,7 @@
 //! The relay: publishes committed events to Kafka. Several share the partitions; one that dies is replaced.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use clap::Args;
 use domain::Partition;
@@ -11,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::LedgerArguments;
 use crate::ledger::{StoreForRelay, open_database, open_topic};
+use crate::notary;
 use crate::roles::say_share;
 use crate::signals::cancel_on_signal;
 
@@ -18,6 +21,12 @@ use crate::signals::cancel_on_signal;
 pub(crate) struct RelayArguments {
     #[command(flatten)]
     ledger: LedgerArguments,
+    /// The file with the key that signs checkpoints; made where there is none. Without it this relay signs nothing
+    #[arg(long, env = "LEDGER_SIGNING_KEY")]
+    signing_key: Option<PathBuf>,
+    /// The folder that checkpoints are published to, beside Kafka and HTTP
+    #[arg(long, env = "LEDGER_CHECKPOINTS")]
+    checkpoints: Option<PathBuf>,
 }
 
 pub(crate) async fn run(arguments: RelayArguments) -> anyhow::Result<()> {
@@ -26,7 +35,17 @@ pub(crate) async fn run(arguments: RelayArguments) -> anyhow::Result<()> {
     let pool = open_database(&arguments.ledger).await?;
     open_topic(&arguments.ledger).await?;
     let store = Store::open(pool, event_store::Settings::default()).await?;
-    start(&arguments.ledger, settings(&arguments.ledger), store, None, cancel).await
+    let settings = settings(&arguments.ledger);
+    let relayed = settings.status();
+    let relay = start(&arguments.ledger, settings, store.clone(), None, cancel.clone());
+    let Some(signing_key) = arguments.signing_key else {
+        println!("No --signing-key: this relay signs no checkpoints");
+        return relay.await;
+    };
+    let notary = notary::Settings { signing_key, checkpoints: arguments.checkpoints };
+    let notary = notary::run(&arguments.ledger, store, notary, relayed, watch::Sender::default(), cancel);
+    // Each of them ends only when it is asked to.
+    tokio::try_join!(relay, notary).map(|_| ())
 }
 
 pub(crate) fn settings(ledger: &LedgerArguments) -> Settings {

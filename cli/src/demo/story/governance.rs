@@ -221,7 +221,7 @@ fn kinds<'a>(company: &'a Company, accounts: &'a [Account]) -> Vec<Objective<'a>
                 },
                 Result {
                     id: "failures",
-                    title: "Deployments that fail, percent",
+                    title: "Deployments that do not go through, percent",
                     weight: 50,
                     measure: curve(vec![(0.0, 16.0), (18.0, 10.0)]),
                 },
@@ -234,7 +234,7 @@ fn kinds<'a>(company: &'a Company, accounts: &'a [Account]) -> Vec<Objective<'a>
             results: vec![
                 Result {
                     id: "leads",
-                    title: "New leads a month",
+                    title: "New contacts a month",
                     weight: 70,
                     measure: curve(vec![(0.5, 15.0), (5.5, 80.0), (17.5, 165.0)]),
                 },

@@ -166,7 +166,8 @@ fn known(collection: &Said, command: &Said) -> io::Result<Vec<CommandInfo>> {
     let types: Vec<AggregateType> = match collection.of_all() {
         None => AggregateType::ALL.to_vec(),
         Some(name) => vec![AggregateType::from_collection(name).ok_or_else(|| {
-            let known: Vec<_> = AggregateType::ALL.iter().map(|known| known.collection()).collect();
+            let known = AggregateType::ALL.iter().filter(|known| !known.commands().is_empty());
+            let known: Vec<_> = known.map(|known| known.collection()).collect();
             invalid(format!("there is no collection {name:?}; there are {}", known.join(", ")))
         })?],
     };
