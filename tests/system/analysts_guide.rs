@@ -38,7 +38,7 @@ async fn every_statement_of_the_analysts_guide_runs_and_finds_something() {
     }
     for forbidden in [
         "SELECT count(*) FROM ledger.events",
-        "SELECT count(*) FROM ledger.pseudonyms",
+        "SELECT count(*) FROM vault.pseudonyms",
         "SELECT * FROM projections.analysts",
         "SET default_transaction_read_only = off; UPDATE generation_1.capsules SET title = 'x'",
         "SET default_transaction_read_only = off; CREATE TABLE read.mine (n integer)",

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::{Partition, Position, RecordedEvent};
+use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use crate::program::{Client, SOON, eventually};
@@ -35,6 +36,25 @@ pub async fn ledger_is_whole(place: &Place, client: &Client, acknowledged: &BTre
     let rows: i64 =
         sqlx::query_scalar("SELECT count(*) FROM read.interactions").fetch_one(&mut postgres).await.expect("a count");
     assert_eq!(usize::try_from(rows).expect("a count"), recorded.len(), "and is one row for analysts");
+    the_watch_finds_nothing(client, heads.iter().sum()).await;
+}
+
+/// Where the program verifies what it holds: that it has come so far, and raised no alarm on its way.
+pub async fn the_watch_finds_nothing(client: &Client, events: i64) {
+    let ready = async || client.http.get(format!("{}/readyz", client.api)).send().await.ok()?.json::<Value>().await.ok();
+    eventually("every event is found to be sound", 2 * SOON, async || {
+        let checks = ready().await?["checks"].as_array().cloned().unwrap_or_default();
+        let Some(verify) = checks.into_iter().find(|check| check["name"] == "verify") else { return Some(()) };
+        assert_eq!(verify["ok"], true, "a false alarm: {verify}");
+        (sound_events(client).await? >= events).then_some(())
+    })
+    .await;
+}
+
+/// How many events the running verification has found to be sound in both copies.
+async fn sound_events(client: &Client) -> Option<i64> {
+    let metrics = client.http.get(format!("{}/metrics", client.api)).send().await.ok()?.text().await.ok()?;
+    metrics.lines().find_map(|line| line.strip_prefix("verify_sound_events "))?.parse().ok()
 }
 
 /// Every partition's positions run from 0 without a gap, and end at its head.

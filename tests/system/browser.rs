@@ -200,7 +200,7 @@ async fn the_dashboard_shows_the_figure_and_follows_it_without_reload() {
     assert_eq!(browser.run("return window.notReloaded").await, json!(true), "the page was not reloaded");
     let shown = browser.run("return document.getElementById('main').innerText").await;
     let shown = shown.as_str().expect("a text");
-    assert!(shown.contains("Foundation") && shown.contains("Live, as of"), "the stages, and how fresh it is: {shown}");
+    assert!(shown.contains("Foundation") && shown.contains("Live: events up to"), "the stages, and how fresh it is: {shown}");
     assert_eq!(browser.run("return document.querySelectorAll('.hero svg').length").await, json!(2));
     let key = client.key("analyst").to_owned();
     let address = browser.run("return performance.getEntriesByType('resource').map(r => r.name).join(' ')").await;

@@ -154,3 +154,22 @@ pub async fn read_kafka(place: &Place, heads: &[Position]) -> Vec<Vec<RecordedEv
     }
     read
 }
+
+/// Every table of every schema by its name, and its rows as text; bytes as their hexadecimal digits.
+pub async fn tables(postgres: &mut PgConnection) -> Vec<(String, String)> {
+    let names: Vec<(String, String)> = sqlx::query_as(
+        "SELECT schemaname, relname FROM pg_stat_user_tables UNION SELECT schemaname, matviewname FROM pg_matviews ORDER BY 1, 2",
+    )
+    .fetch_all(&mut *postgres)
+    .await
+    .expect("the tables");
+    let mut tables = Vec::new();
+    for (schema, table) in names {
+        let rows: Vec<String> = sqlx::query_scalar(&format!("SELECT t::text FROM \"{schema}\".\"{table}\" AS t"))
+            .fetch_all(&mut *postgres)
+            .await
+            .expect("rows");
+        tables.push((format!("{schema}.{table}"), rows.join("\n")));
+    }
+    tables
+}

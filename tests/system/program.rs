@@ -55,6 +55,11 @@ pub struct Program {
 
 impl Program {
     pub fn spawn(directory: &Path, place: Option<&Place>, arguments: &[&str]) -> Self {
+        Self::spawn_with(directory, place, arguments, &[])
+    }
+
+    /// With more set in its environment.
+    pub fn spawn_with(directory: &Path, place: Option<&Place>, arguments: &[&str], set: &[(&str, &str)]) -> Self {
         let log = directory.join(format!("log-{}.txt", uuid::Uuid::new_v4().simple()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_capsule-ledger"));
         command.args(arguments).env_remove("DATABASE_URL").env_remove("KAFKA_BROKERS").env("RUST_LOG", "info,sqlx=warn");
@@ -65,6 +70,7 @@ impl Program {
                 .env("LEDGER_TOPIC", &place.topic)
                 .env("DATABASE_CONNECTIONS", "10");
         }
+        command.envs(set.iter().copied());
         let file = std::fs::File::create(&log).expect("a log file");
         let child = command
             .stdin(Stdio::null())
@@ -88,6 +94,12 @@ impl Program {
     pub async fn stop(mut self) -> bool {
         self.signal("INT");
         let status = eventually("the program stops", SOON, async || self.child.try_wait().expect("our own child")).await;
+        status.success()
+    }
+
+    /// Waits until it ends; true if it ended well.
+    pub async fn stop_by_itself(mut self) -> bool {
+        let status = eventually("the program ends", SOON, async || self.child.try_wait().expect("our own child")).await;
         status.success()
     }
 
@@ -127,19 +139,24 @@ pub struct Client {
 impl Client {
     /// Waits for `connection.json` of an `up` on this directory, and until it is ready.
     pub async fn of(directory: &Path) -> Self {
+        let client = Self::of_any(directory).await;
+        client.ready().await;
+        client
+    }
+
+    /// The same, ready or not.
+    pub async fn of_any(directory: &Path) -> Self {
         let connection: Value = eventually("connection.json names the API", SOON * 2, async || {
             let bytes = std::fs::read(directory.join("connection.json")).ok()?;
             let connection: Value = serde_json::from_slice(&bytes).ok()?;
             connection["api"].as_str().is_some_and(|api| !api.is_empty()).then_some(connection)
         })
         .await;
-        let client = Self {
+        Self {
             http: reqwest::Client::new(),
             api: connection["api"].as_str().expect("checked").to_owned(),
             keys: connection["api_keys"].clone(),
-        };
-        client.ready().await;
-        client
+        }
     }
 
     pub async fn ready(&self) {

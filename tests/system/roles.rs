@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::program::{Client, Directory, Program, SOON, eventually, start_up, up};
+use crate::program::{Client, Directory, Program, SOON, answer_of, eventually, start_up, up};
 use crate::servers::Place;
 
 /// Within this time the others take over.
@@ -111,6 +111,7 @@ async fn read_models_that_another_build_left_are_rebuilt_and_then_serve() {
         client.open_capsule(&format!("c{n}")).await;
     }
     interactions(&client, 0, 50).await;
+    seen_by(&client, 50).await;
     let risk = json!({"category": "financial", "risk": "runway under a year", "likelihood": 3, "impact": 5});
     let (status, body) = client.command("risks", "runway", "raise", risk).await;
     assert_eq!(status, StatusCode::OK, "{body}");
@@ -120,20 +121,14 @@ async fn read_models_that_another_build_left_are_rebuilt_and_then_serve() {
     assert_eq!((before.0, before.1.as_array().expect("risks").len()), (50, 1));
     assert!(program.stop().await, "it stops well");
 
-    // As another build would have left them: under its own name, and without a table's rows.
     let pool = sqlx::PgPool::connect(&place.database_url).await.expect("PostgreSQL answers");
-    let live = "SELECT schema_name FROM projections.generations WHERE status = 'live'";
-    let old: String = sqlx::query_scalar(live).fetch_one(&pool).await.expect("a live generation");
-    sqlx::query("UPDATE projections.generations SET build = 'another' WHERE status = 'live'")
-        .execute(&pool)
-        .await
-        .expect("set");
+    let old = as_if_of_another_build(&pool).await;
     sqlx::query(&format!("DELETE FROM {old}.risk_facts")).execute(&pool).await.expect("deleted");
 
     let program = start_up(&directory, Some(&place), &[]);
     let client = Client::of(directory.path()).await;
     let rebuilt = eventually("the rebuilt read models are live", SOON, async || {
-        let found: String = sqlx::query_scalar(live).fetch_one(&pool).await.ok()?;
+        let found = live(&pool).await;
         (found != old).then_some(found)
     })
     .await;
@@ -148,4 +143,93 @@ async fn read_models_that_another_build_left_are_rebuilt_and_then_serve() {
     let series = client.get("/v1/kpis/open_risks").await;
     assert_eq!((&series["data"][0]["value"], &series["due"]), (&json!(1), &json!(false)), "{series}");
     assert!(program.stop().await, "it stops well");
+}
+
+/// The schema of the live generation.
+async fn live(pool: &sqlx::PgPool) -> String {
+    let live = sqlx::query_scalar("SELECT schema_name FROM projections.generations WHERE status = 'live'");
+    live.fetch_one(pool).await.expect("a live generation")
+}
+
+/// The live generation as another build would have left it: under its own name. Its schema.
+async fn as_if_of_another_build(pool: &sqlx::PgPool) -> String {
+    let named = "UPDATE projections.generations SET build = 'another' WHERE status = 'live'";
+    sqlx::query(named).execute(pool).await.expect("set");
+    live(pool).await
+}
+
+/// What `/readyz` answers.
+async fn readiness(client: &Client) -> (StatusCode, Value) {
+    answer_of(client.request("admin", reqwest::Method::GET, "/readyz")).await
+}
+
+/// Partitions of `/readyz` in that state.
+fn in_state(readiness: &Value, state: &str) -> usize {
+    readiness["partitions"].as_array().expect("partitions").iter().filter(|one| one["state"] == state).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_is_killed_is_gone_on_with_and_readiness_says_how_far_it_is() {
+    let (program, client, place, directory) = up().await;
+    for n in 0..24 {
+        client.open_capsule(&format!("c{n}")).await;
+    }
+    for batch in 0..12 {
+        interactions(&client, batch * 5_000, 5_000).await;
+    }
+    seen_by(&client, 60_000).await;
+    assert!(program.stop().await, "it stops well");
+    let pool = sqlx::PgPool::connect(&place.database_url).await.expect("PostgreSQL answers");
+    let old = as_if_of_another_build(&pool).await;
+
+    let (serve, api) = serve(&directory, &place).await;
+    let client = Client { api, ..client };
+    let role = |name: &str| Program::spawn(directory.path(), Some(&place), &[name]);
+    let relay = role("relay");
+    interactions(&client, 60_000, 100).await;
+    let said = eventually("without a projector they stand still", SOON, async || {
+        let (status, said) = readiness(&client).await;
+        (status == StatusCode::SERVICE_UNAVAILABLE && in_state(&said, "stalled") > 0).then_some(said)
+    })
+    .await;
+    assert_eq!(said["underway"], Value::Null, "{said}");
+    assert_eq!(client.total(None).await, 60_000, "those before serve");
+
+    // Of two that find them, one rebuilds. Both are killed.
+    let mut projectors = [role("project"), role("project")];
+    let (status, said) = eventually("a part of it is done", 2 * SOON, async || {
+        let (status, said) = readiness(&client).await;
+        let done = said["underway"]["done_events"].as_u64()?;
+        (done > 0 && done < said["underway"]["target_events"].as_u64()?).then_some((status, said))
+    })
+    .await;
+    assert_eq!((status, &said["underway"]["state"]), (StatusCode::OK, &json!("moving")), "{said}");
+    assert_eq!((in_state(&said, "stalled"), said["underway"]["purpose"].as_str()), (0, Some("rebuild")), "{said}");
+    assert!(in_state(&said, "rebuilding") > 0 && said["underway"]["seconds_left"].is_u64(), "{said}");
+    assert_eq!(client.total(None).await, 60_000, "those before serve");
+    projectors.iter_mut().for_each(Program::kill);
+    let left = eventually("nobody is at it", SOON, async || {
+        let (status, said) = readiness(&client).await;
+        (status == StatusCode::SERVICE_UNAVAILABLE && said["underway"]["state"] == "left").then_some(said)
+    })
+    .await;
+    assert!(left["underway"]["done_events"].as_u64() > Some(0), "{left}");
+
+    let projectors = [role("project"), role("project")];
+    seen_by(&client, 60_100).await;
+    assert_ne!(live(&pool).await, old);
+    let gone_on = projectors.iter().filter(|one| one.said().contains("Going on with rebuilding")).count();
+    assert_eq!(gone_on, 1, "one goes on with what was done, the other waits");
+    eventually("both project what took over", SOON, async || {
+        (share(&projectors[0]) == 4 && share(&projectors[1]) == 4).then_some(())
+    })
+    .await;
+    interactions(&client, 60_100, 100).await;
+    seen_by(&client, 60_200).await;
+    let (status, said) = readiness(&client).await;
+    assert_eq!((status, &said["underway"]), (StatusCode::OK, &Value::Null), "{said}");
+    let [first, second] = projectors;
+    for program in [serve, relay, first, second] {
+        assert!(program.stop().await, "it stops well");
+    }
 }
