@@ -132,7 +132,7 @@ impl Program {
 }
 
 /// The release program, beside this one.
-fn program() -> anyhow::Result<PathBuf> {
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name("capsule-ledger");
     anyhow::ensure!(program.exists(), "build the program first: cargo build --release --bin capsule-ledger");
     Ok(program)

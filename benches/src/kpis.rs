@@ -79,7 +79,7 @@ pub(crate) async fn with_demo(servers: &Servers, name: &str, scale: &str) -> any
 }
 
 /// Every KPI over all and by each of its dimensions, and every report.
-fn questions(kpis: &[Value]) -> anyhow::Result<Vec<String>> {
+pub(crate) fn questions(kpis: &[Value]) -> anyhow::Result<Vec<String>> {
     let mut questions = Vec::new();
     for kpi in kpis {
         let id = kpi["id"].as_str().context("an id")?;

@@ -12,6 +12,7 @@ mod limit;
 mod pages;
 mod peers;
 mod rebuild;
+mod replay;
 mod report;
 mod servers;
 mod store;
@@ -70,6 +71,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("pages") {
         pages::pages(&servers, &mut report).await?;
+    }
+    if only.iter().any(|only| only == "replay") {
+        replay::of_a_million(&servers, &mut report).await?;
     }
     for (name, new_id) in growth::IDS {
         if only.iter().any(|only| only == name) {

@@ -86,24 +86,38 @@ pub(crate) async fn pages(servers: &Servers, report: &mut Report) -> anyhow::Res
     of_a_past_day(&program, report).await
 }
 
-/// All parts of a figure are read for each page of them: this is the figure of most parts.
+/// All parts of a figure are read for each page of them, and kept for a minute: this is the figure of most parts.
 async fn explained(program: &Program, report: &mut Report) -> anyhow::Result<()> {
     let month = chrono::Utc::now().date_naive() - chrono::Months::new(1);
     let path = format!("kpis/active_capsule_interactions/explain?period={}", month.format("%Y-%m"));
     let parts = program.get_json(&format!("/v1/{path}")).await?["totals"]["parts"].clone();
     let page = format!("/dashboards/{}", path.replace("period=", "of="));
-    let mut times = Vec::with_capacity(READS);
-    for _ in 0..READS {
-        let asked = Instant::now();
-        program.weigh(&page).await?;
-        times.push(asked.elapsed());
-    }
+    let first = Instant::now();
+    program.weigh(&page).await?;
+    let first = first.elapsed();
+    let mut times = times(program, &page).await?;
     report.add(
         &format!("the page that explains a month's {parts} active interactions"),
-        format!("p50 {:.0} ms, p95 {:.0} ms", percentile(&mut times, 50), percentile(&mut times, 95)),
+        format!(
+            "{:.0} ms for the first to ask, then p50 {:.0} ms, p95 {:.0} ms",
+            first.as_secs_f64() * 1_000.0,
+            percentile(&mut times, 50),
+            percentile(&mut times, 95)
+        ),
         "p95 < 200 ms",
     );
     Ok(())
+}
+
+/// How long a page takes, asked for again and again.
+async fn times(program: &Program, page: &str) -> anyhow::Result<Vec<Duration>> {
+    let mut times = Vec::with_capacity(READS);
+    for _ in 0..READS {
+        let asked = Instant::now();
+        program.weigh(page).await?;
+        times.push(asked.elapsed());
+    }
+    Ok(times)
 }
 
 /// A board as of a past day is made once: how long that takes, and what it costs afterwards.
@@ -118,12 +132,7 @@ async fn of_a_past_day(program: &Program, report: &mut Report) -> anyhow::Result
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let first = started.elapsed();
-    let mut times = Vec::with_capacity(READS);
-    for _ in 0..READS {
-        let asked = Instant::now();
-        program.weigh(&page).await?;
-        times.push(asked.elapsed());
-    }
+    let mut times = times(program, &page).await?;
     report.add(
         "the overview as of a past day",
         format!("made in {:.1} s, once; p95 {:.1} ms from then on", first.as_secs_f64(), percentile(&mut times, 95)),
