@@ -35,6 +35,8 @@ missing() {
     if [ "$browser" = yes ]; then
         has chromium || has chromium-browser || has google-chrome || echo chromium
         has chromedriver || echo chromium-driver
+        # For the second verifier.
+        has python3 || echo python3
     fi
 }
 
