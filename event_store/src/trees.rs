@@ -176,6 +176,17 @@ impl Trees {
         rows.into_iter().map(|(size, note)| Ok((unsigned(size)?, note))).collect()
     }
 
+    /// Checkpoints over more entries than so many, the fewest first: the size of the log, and the note.
+    pub async fn checkpoints_above(&self, above: u64, limit: usize) -> Result<Vec<(u64, String)>, Error> {
+        let rows: Vec<(i64, String)> =
+            sqlx::query_as("SELECT size, note FROM ledger.checkpoints WHERE size > $1 ORDER BY size LIMIT $2")
+                .bind(signed(above))
+                .bind(limit as i64)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.into_iter().map(|(size, note)| Ok((unsigned(size)?, note))).collect()
+    }
+
     /// The checkpoint over exactly so many entries.
     pub async fn checkpoint(&self, size: u64) -> Result<Option<String>, Error> {
         let note = sqlx::query_scalar("SELECT note FROM ledger.checkpoints WHERE size = $1").bind(signed(size));

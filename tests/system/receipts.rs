@@ -162,6 +162,8 @@ async fn a_promise_that_was_broken_with_the_stolen_key_is_proved_to_be() {
     leave_out(&place, (partition.0, position.0)).await;
     let place = Place { topic: format!("test_{}", uuid::Uuid::new_v4().simple()), ..place };
     std::fs::remove_file(directory.path().join("connection.json")).expect("it was written");
+    // What was signed there would keep it from signing.
+    std::fs::remove_dir_all(directory.path().join("checkpoints")).expect("it was written");
     let _program = start_up(&directory, Some(&place), &["--partitions", "2"]);
     Client::of_any(directory.path()).await;
     all_is_signed(&place).await;

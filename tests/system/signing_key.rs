@@ -1,12 +1,14 @@
 //! The key that signs: it is in its file and nowhere else, and what it signed is kept where it is published.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
-use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::data::tables;
+use crate::program::{Client, SOON, eventually, start_up};
 use crate::proofs::{Ledger, PROGRAM, run};
+use crate::servers::Place;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_signing_key_is_in_its_file_alone() {
@@ -44,19 +46,74 @@ fn secret(line: &str) -> &str {
     line.splitn(5, '+').last().expect("five parts")
 }
 
+/// Every checkpoint of the database once, one after another.
+async fn all_is_on_disk(place: &Place, folder: &Path) {
+    let mut postgres = PgConnection::connect(&place.database_url).await.expect("PostgreSQL answers");
+    eventually("every checkpoint is on disk", SOON, async || {
+        let stored = "SELECT note FROM ledger.checkpoints ORDER BY size";
+        let stored: Vec<String> = sqlx::query_scalar(stored).fetch_all(&mut postgres).await.expect("checkpoints");
+        let all: String = stored.iter().map(|note| format!("{note}\n")).collect();
+        let read = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        (stored.len() >= 3 && read("history") == all && Some(&read("latest")) == stored.last()).then_some(())
+    })
+    .await;
+}
+
+/// Started again, after something was done to it while it stood.
+async fn restarted(ledger: Ledger, tamper: impl AsyncFnOnce(&Place)) -> Ledger {
+    let Ledger { place, directory, key, program, .. } = ledger;
+    assert!(program.stop().await, "it stops well");
+    tamper(&place).await;
+    let connection = directory.path().join("connection.json");
+    std::fs::remove_file(&connection).expect("it was written");
+    let program = start_up(&directory, Some(&place), &["--partitions", "2"]);
+    let client = Client::of_any(directory.path()).await;
+    Ledger { place, directory, key, program, client }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_checkpoint_is_kept_on_disk() {
-    let ledger = Ledger::new().await;
+async fn every_checkpoint_is_on_disk_once_and_nothing_is_signed_over_one_that_the_database_lacks() {
+    let mut ledger = Ledger::new().await;
     for round in 0..3 {
         ledger.record(&format!("round-{round}"), 5).await;
         ledger.all_is_signed().await;
     }
-    let (_, answer) = ledger.get("/v1/checkpoints?limit=1000").await;
-    let checkpoints = answer["data"].as_array().expect("checkpoints");
-    assert!(checkpoints.len() >= 3 && answer["next"] == json!(null), "{answer}");
-    let history = std::fs::read_to_string(ledger.directory.path().join("checkpoints/history")).expect("the history");
-    for checkpoint in checkpoints {
-        let note = checkpoint["checkpoint"].as_str().expect("a note");
-        assert!(history.contains(note), "{note} is not in the history");
-    }
+    let folder = ledger.directory.path().join("checkpoints");
+    all_is_on_disk(&ledger.place, &folder).await;
+
+    // As of a disk that was full from the second on, in the middle of writing it.
+    let read = |name| std::fs::read_to_string(folder.join(name)).expect("it was written");
+    ledger = restarted(ledger, async |_| {
+        let history = read("history");
+        let first = history.split_inclusive("\n\n").take(2).collect::<String>();
+        let (note, half) = (first.strip_suffix('\n').expect("an empty line"), &history[first.len()..first.len() + 70]);
+        std::fs::write(folder.join("latest"), note).expect("written");
+        std::fs::write(folder.join("history"), format!("{first}{half}")).expect("written");
+    })
+    .await;
+    all_is_on_disk(&ledger.place, &folder).await;
+    // As of a new disk.
+    ledger = restarted(ledger, async |_| std::fs::remove_dir_all(&folder).expect("removed")).await;
+    ledger.record("later", 5).await;
+    ledger.all_is_signed().await;
+    all_is_on_disk(&ledger.place, &folder).await;
+
+    // As of a database that lost its end.
+    let mut latest = String::new();
+    ledger = restarted(ledger, async |place| {
+        latest = read("latest");
+        let mut postgres = PgConnection::connect(&place.database_url).await.expect("PostgreSQL answers");
+        let cut = sqlx::query("DELETE FROM ledger.checkpoints WHERE note = $1").bind(&latest).execute(&mut postgres).await;
+        assert_eq!(cut.expect("it is cut").rows_affected(), 1);
+    })
+    .await;
+    ledger.record("not-signed", 5).await;
+    eventually("it says why it signs nothing", SOON, async || {
+        ledger.program.said().contains("this ledger does not hold that checkpoint").then_some(())
+    })
+    .await;
+    let mut postgres = PgConnection::connect(&ledger.place.database_url).await.expect("PostgreSQL answers");
+    let signed = "SELECT count(*) FROM ledger.checkpoints WHERE size >= (SELECT size FROM ledger.trees WHERE tree < 0)";
+    assert_eq!(sqlx::query_scalar::<_, i64>(signed).fetch_one(&mut postgres).await.expect("a count"), 0);
+    assert_eq!(read("latest"), latest);
 }
