@@ -177,9 +177,7 @@ fn noted_in_words(entry: &AuditEvent) -> String {
         AuditEvent::PersonalDataRead(read) => {
             let why = match read.purpose {
                 PersonalDataPurpose::AccessRequest => "for a request of access",
-                PersonalDataPurpose::Erasure => "for an erasure",
                 PersonalDataPurpose::Lookup => "a search for the person’s events",
-                PersonalDataPurpose::Other => "for another reason",
             };
             format!("Of {}, {why}", read.subject)
         }

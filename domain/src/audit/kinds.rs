@@ -42,11 +42,8 @@ kinds! {
     PersonalDataPurpose {
         /// The person asked what is held of them.
         AccessRequest "access_request",
-        /// To see what is to be erased, or that nothing is left.
-        Erasure "erasure",
         /// A person's events were searched for by the id that clients send.
         Lookup "lookup",
-        Other "other",
     }
 
     /// What was taken out.
@@ -56,11 +53,7 @@ kinds! {
         /// A KPI's series.
         Kpi "kpi",
         Report "report",
-        /// Rows of a read model.
-        ReadModel "read_model",
         AuditLog "audit_log",
-        /// All that is held of one person.
-        Subject "subject",
     }
 
     /// The form that it was taken out in.
