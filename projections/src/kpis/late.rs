@@ -26,7 +26,7 @@ use super::refresher::concerned;
 use super::series::{Series, SeriesQuery, series_by};
 use super::shown::Shown;
 use crate::error::Error;
-use crate::facts::columns::{aggregate_types, id_column, table_name};
+use crate::facts::columns::{aggregate_types, column_names, id_column, table_name};
 use crate::progress::stored;
 
 /// Of each partition the first position that was recorded after the day asked for.
@@ -142,8 +142,8 @@ pub struct LatePart {
     pub value_now: Option<Decimal>,
     /// Why it counts as it does, or does not any more.
     pub note: Option<String>,
-    /// The ids of the events recorded since that it rests on, in the order of the ledger, the first [`EVENTS_MAX`]. None: it changed
-    /// by the plan, or by what is no fact of its own.
+    /// The ids of the events recorded since that it rests on, in the order of the ledger, the first [`EVENTS_MAX`]. What has none of
+    /// its own changed by another plan or as the other parts did: theirs.
     pub events: Vec<String>,
     pub event_count: u64,
 }
@@ -277,7 +277,11 @@ impl<'a> Compared<'a> {
     }
 
     fn statement(&self, schema: &str, is_asked: &str, rest: &str) -> String {
-        let all = include_str!("late.sql").replace("{gone}", &gone(self.kpi, schema));
+        let all = include_str!("late.sql")
+            .replace("{gone}", &gone(self.kpi, schema))
+            .replace("{voids}", &voids(self.kpi, schema))
+            .replace("{facts}", &facts(self.kpi, schema))
+            .replace("{read}", schema);
         all.replace("{told}", &parts(self.kpi, schema, is_asked)) + rest
     }
 
@@ -324,21 +328,71 @@ impl<'a> Compared<'a> {
     }
 }
 
-/// The facts recorded since of what is no part any more and is not left out either: what the formula does not see, it does not name.
-fn gone(kpi: &Kpi, schema: &str) -> String {
+/// What parts are called that are of somebody, and the column that says of whom a stream is.
+const OF_WHOM: [(&str, &str); 3] = [("account", "account_id"), ("new_account", "account_id"), ("user", "user_id")];
+
+/// The kinds of aggregates whose facts a formula reads.
+fn kinds_of(kpi: &Kpi) -> Vec<AggregateType> {
     let text = formula(kpi, "read");
-    let is_read = |kind: &AggregateType| text.contains(&format!("read.{}", table_name(*kind)));
+    aggregate_types().filter(|kind| text.contains(&format!("read.{}", table_name(*kind)))).collect()
+}
+
+/// The facts recorded since of what is no part any more, or of whom it was: what the formula does not see, it does not name.
+fn gone(kpi: &Kpi, schema: &str) -> String {
     let of = |kind: AggregateType| {
-        let (name, table, id) = (kind.as_str(), table_name(kind), id_column(kind));
-        format!(
-            "    UNION
+        let (table, id) = (table_name(kind), id_column(kind));
+        let of_whom = OF_WHOM.into_iter().filter(|(_, column)| column_names(kind).contains(*column));
+        let streams = [(kind.as_str(), id.as_str())].into_iter().chain(of_whom);
+        let facts = streams.map(|(name, column)| {
+            format!(
+                "    UNION
     SELECT segment, part, facts.partition || '-' || facts.position
-    FROM changed JOIN {schema}.{table} AS facts ON facts.tenant = $1 AND facts.{id} = substr(part, {})
+    FROM changed
+    JOIN {schema}.{table} AS streams ON streams.tenant = $1 AND streams.{column}::text = substr(part, {})
+    JOIN {schema}.{table} AS facts ON facts.tenant = $1 AND facts.{id} = streams.{id}
     WHERE starts_with(part, '{name}:') AND now_amounts IS NULL AND facts.recorded_at >= $5\n",
-            name.len() + 2
+                name.len() + 2
+            )
+        });
+        facts.collect::<String>()
+    };
+    let of_members = format!(
+        "    UNION
+    SELECT segment, part, event FROM changed JOIN voids ON part = 'user:' || user_id
+    UNION
+    SELECT segment, part, event
+    FROM changed
+    JOIN {schema}.sign_up_facts AS members ON members.tenant = $1 AND part = 'account:' || members.account_id
+    JOIN voids USING (user_id)\n"
+    );
+    kinds_of(kpi).into_iter().map(of).chain(reads_interactions(kpi).then_some(of_members)).collect()
+}
+
+fn reads_interactions(kpi: &Kpi) -> bool {
+    formula(kpi, "read").contains("read.interactions")
+}
+
+/// What took interactions back since, and whose they were.
+fn voids(kpi: &Kpi, schema: &str) -> String {
+    if !reads_interactions(kpi) {
+        return "SELECT NULL::uuid AS user_id, NULL AS event WHERE false".to_owned();
+    }
+    format!(
+        "SELECT user_id, partition || '-' || void_position AS event FROM {schema}.interactions
+         WHERE tenant = $1 AND recorded_at < $5 AND void_recorded_at >= $5 AND occurred_at < $4"
+    )
+}
+
+/// All that was recorded since of what a formula reads.
+fn facts(kpi: &Kpi, schema: &str) -> String {
+    let of = |kind| {
+        format!(
+            "SELECT partition || '-' || position AS event FROM {schema}.{}
+             WHERE tenant = $1 AND recorded_at >= $5 AND occurred_at < $4",
+            table_name(kind)
         )
     };
-    aggregate_types().filter(is_read).map(of).collect()
+    kinds_of(kpi).into_iter().map(of).chain(["SELECT event FROM voids".to_owned()]).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// The first and last day of which facts that the formula reads were recorded since; none: there are none.
@@ -348,7 +402,6 @@ async fn late_days(
     (tenant, kpi): (&TenantId, &Kpi),
     known: DateTime<Utc>,
 ) -> Result<Option<(NaiveDate, NaiveDate)>, Error> {
-    let text = formula(kpi, "read");
     // Counted by the day that they, or their void, was recorded.
     let interactions = kpi.facts.iter().any(|fact| fact.starts_with("Interaction")).then(|| {
         format!(
@@ -356,9 +409,9 @@ async fn late_days(
              WHERE tenant = $1 AND recorded_day >= ($2 AT TIME ZONE 'UTC')::date"
         )
     });
-    let days: Vec<String> = aggregate_types()
+    let days: Vec<String> = kinds_of(kpi)
+        .into_iter()
         .map(table_name)
-        .filter(|table| text.contains(&format!("read.{table}")))
         .map(|table| {
             format!(
                 "SELECT (min(occurred_at) AT TIME ZONE 'UTC')::date, (max(occurred_at) AT TIME ZONE 'UTC')::date

@@ -60,16 +60,41 @@ left_out AS (
     JOIN now_told ON now_told.part = changed.part AND reason IS NOT NULL AND coalesce(now_told.segment, changed.segment) = changed.segment
     GROUP BY changed.segment, changed.part
 ),
+-- Of interactions that were known then.
+voids AS MATERIALIZED (
+    {voids}
+),
 named AS (
     SELECT segment, part, event FROM changed CROSS JOIN unnest(string_to_array(events, ' ')) AS event
     UNION
     SELECT segment, part, event FROM left_out CROSS JOIN unnest(string_to_array(events, ' ')) AS event
 {gone}
 ),
-late AS MATERIALIZED (
+of_its_own AS MATERIALIZED (
     SELECT segment, part, event
     FROM named
     JOIN unnest($14::integer[], $15::bigint[]) AS since (partition, position)
         ON since.partition = split_part(event, '-', 1)::integer AND split_part(event, '-', 2)::bigint >= since.position
     WHERE event <> ''
+),
+-- What has none of its own changed by another plan, or as the others did: it came second, or there was nothing to hold it against.
+of_others AS MATERIALIZED (
+    SELECT segment, event FROM of_its_own
+    UNION
+    SELECT segment, partition || '-' || position
+    FROM (SELECT DISTINCT segment FROM changed) AS segments, {read}.plan_facts
+    WHERE tenant = $1 AND recorded_at >= $5 AND $9::jsonb <> $13::jsonb
+),
+-- Or it stood still for want of any fact at all.
+first_ones AS (
+    SELECT segment, event
+    FROM (SELECT DISTINCT segment FROM changed WHERE segment NOT IN (SELECT segment FROM of_others)) AS segments
+    CROSS JOIN ({facts}) AS facts
+),
+late AS MATERIALIZED (
+    SELECT segment, part, event FROM of_its_own
+    UNION ALL
+    SELECT segment, part, event
+    FROM changed JOIN (SELECT * FROM of_others UNION ALL SELECT * FROM first_ones) AS of_segment USING (segment)
+    WHERE NOT EXISTS (SELECT FROM of_its_own WHERE of_its_own.segment = changed.segment AND of_its_own.part = changed.part)
 )

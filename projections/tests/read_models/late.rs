@@ -58,14 +58,9 @@ fn what_a_figure_was_known_to_be_and_what_late_events_changed_make_what_it_is() 
             let found = held.hold(&asked, &mut random).await;
             held.wrong.extend(found.into_iter().map(|text| format!("{}: it {}: on {day}: {text}", kpi.id, case.it)));
         }
-        eprintln!("{} figures, {} changed, {} parts of them without an event", held.figures, held.changed, held.silent);
+        eprintln!("{} figures, {} changed", held.figures, held.changed);
         assert!(held.wrong.is_empty(), "SEED={seed}\n{}", held.wrong.join("\n"));
-        assert!(
-            held.changed > 50 && held.silent * 20 < held.changed,
-            "SEED={seed}: {} changed, {} silent",
-            held.changed,
-            held.silent
-        );
+        assert!(held.changed > 40, "SEED={seed}: {} changed", held.changed);
     });
 }
 
@@ -84,8 +79,6 @@ struct Held {
     wrong: Vec<String>,
     figures: usize,
     changed: usize,
-    /// Parts of closed periods that changed and name no event of their own.
-    silent: usize,
 }
 
 impl Held {
@@ -99,13 +92,10 @@ impl Held {
             let (then, now) = (asked.explained(segment, Some(asked.day)).await, asked.explained(segment, None).await);
             self.figures += 1;
             self.changed += usize::from(!found.parts.is_empty());
-            // Of a period that was not over, time alone changes parts.
-            let silent = found.parts.iter().filter(|_| asked.is_over()).filter(|part| part.events.is_empty());
-            for part in silent {
-                self.silent += 1;
-                eprintln!("{} {segment} on {}: {part:?}", asked.kpi.id, asked.day);
-            }
             let mut differences = differences(&then, &now, &found);
+            // Of a period that was not over, time alone changes parts.
+            let silent = found.parts.iter().filter(|part| asked.is_over() && part.events.is_empty());
+            differences.extend(silent.map(|part| format!("nothing made {part:?}")));
             if counted.get(segment).is_some_and(|late| *late != found.totals.events) {
                 differences.push(format!(
                     "{:?} events beside the series, {} in all",

@@ -11,9 +11,10 @@ latest AS (
     ORDER BY gate_item_id, occurred_at DESC, sequence DESC
 ),
 figures AS (
-    SELECT kpi, times * sum(monthly) AS value /*: , string_agg(events, ' ') AS events */
+    SELECT kpi, times * sum(monthly) FILTER (WHERE ends >= p.at) AS value
+        /*: , string_agg(concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END), ' ') AS events */
     FROM ({terms}) AS terms CROSS JOIN (VALUES ('mrr', 1), ('arr', 12)) AS told (kpi, times)
-    WHERE pays AND begins < p.at AND ends >= p.at
+    WHERE pays AND begins < p.at
     GROUP BY kpi, times
 ),
 judged AS (
@@ -31,7 +32,7 @@ judged AS (
             'event', CASE WHEN event_type = 'GateItemMet' THEN partition || '-' || position END,
             'relied_on', CASE WHEN event_type = 'GateItemMet' THEN relied_on END
         )) AS item
-        /*: , CASE WHEN at_least IS NOT NULL THEN figures.events WHEN event_type = 'GateItemMet' THEN {event} END AS events */
+        /*: , CASE WHEN at_least IS NOT NULL THEN figures.events ELSE {event} END AS events */
     FROM items LEFT JOIN latest USING (id) LEFT JOIN figures USING (kpi)
 ),
 next AS (

@@ -8,7 +8,8 @@ accounts AS (
         sum(monthly) FILTER (WHERE paid_then) AS mrr_then,
         coalesce(sum(monthly) FILTER (WHERE begins < p.at AND ends >= p.at), 0) AS mrr_now,
         (array_agg(plan ORDER BY monthly DESC, plan) FILTER (WHERE paid_then))[1] AS plan
-        /*: , string_agg(events, ' ') AS events */
+        -- What was lost was lost by what ended it.
+        /*: , string_agg(concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END), ' ') AS events */
     FROM ({terms}) AS terms
     CROSS JOIN earlier
     CROSS JOIN LATERAL (SELECT begins < earlier.moment AND ends >= earlier.moment AS paid_then) AS state

@@ -4,7 +4,9 @@ WITH sign_ups AS (
         min(recorded_at) OVER (
             PARTITION BY user_id ORDER BY occurred_at, recorded_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS earlier_known
-        /*: , {event} AS event */
+        /*: , {event} AS event, string_agg({event}, ' ') FILTER (WHERE recorded_at < (SELECT min(known) FROM periods)) OVER (
+            PARTITION BY user_id ORDER BY occurred_at, recorded_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS earlier_events */
     FROM {read}.sign_up_facts
     WHERE tenant = (SELECT min(tenant) FROM periods)
 ),
@@ -13,7 +15,9 @@ contracts AS (
         min(recorded_at) OVER (
             PARTITION BY account_id ORDER BY occurred_at, recorded_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS earlier_known
-        /*: , {event} AS event */
+        /*: , {event} AS event, string_agg({event}, ' ') FILTER (WHERE recorded_at < (SELECT min(known) FROM periods)) OVER (
+            PARTITION BY account_id ORDER BY occurred_at, recorded_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS earlier_events */
     FROM {read}.subscription_facts
     WHERE tenant = (SELECT min(tenant) FROM periods) AND event_type = 'SubscriptionStarted'
 ),
@@ -69,7 +73,16 @@ SELECT
 FROM parts
 GROUP BY period, segment
 -- Left out
-SELECT left_out.* FROM periods AS p CROSS JOIN LATERAL (
+SELECT NULL AS segment, left_out.* FROM periods AS p CROSS JOIN LATERAL (
     {left_out_interactions}
     AND user_id IN (SELECT user_id FROM began) AND occurred_at >= p.starts AND occurred_at < p.now
 ) AS left_out
+UNION ALL
+SELECT split.segment, 'user:' || user_id, 'signed up before', concat_ws(' ', event, earlier_events)
+FROM sign_ups
+JOIN periods AS p ON occurred_at >= p.starts AND occurred_at < p.ends AND recorded_at < p.known AND earlier_known < p.known
+CROSS JOIN (VALUES ('all'), ('who:users')) AS split (segment)
+UNION ALL
+SELECT 'who:customers', 'account:' || account_id, 'was a customer before', concat_ws(' ', event, earlier_events)
+FROM contracts
+JOIN periods AS p ON occurred_at >= p.starts AND occurred_at < p.ends AND recorded_at < p.known AND earlier_known < p.known
