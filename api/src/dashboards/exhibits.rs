@@ -219,8 +219,7 @@ fn delivery(found: &[Beside], view: &View, locale: Locale) -> Exhibit {
         let shown: Vec<&Shown> = figures.iter().collect();
         let points = points(beside.kpi, beside.grain, &shown, setting);
         has_target |= points.iter().any(|point| point.target.is_some());
-        let write = |value: f64| locale.value(beside.kpi.unit, "", Decimal::try_from(value).unwrap_or_default().round_dp(4));
-        (beside.kpi.name, bars_in(SMALL, beside.kpi.name, &points, write))
+        (beside.kpi.name, bars_in(SMALL, beside.kpi.name, &points, locale.axis(beside.kpi.unit, "")))
     });
     let charts: Vec<(&'static str, String)> = charts.filter(|(_, svg)| !svg.is_empty()).collect();
     let grain = measures.first().map_or(Grain::Month, |beside| beside.grain);

@@ -88,6 +88,17 @@ impl Locale {
         if own.is_whole(value) { self.figures(kpi, currency, [value, other]) } else { own }
     }
 
+    /// The values of an axis, with as many digits as tell them apart.
+    pub(super) fn axis(self, unit: Unit, currency: &str) -> impl Fn(&[f64]) -> Vec<String> {
+        move |values| {
+            let values: Vec<Decimal> =
+                values.iter().map(|value| Decimal::try_from(*value).unwrap_or_default().round_dp(4)).collect();
+            let places = values.iter().map(|value| shown(unit, *value).normalize().scale()).max().unwrap_or(0);
+            let written = Together { places, ..self.together(unit, currency, []) };
+            values.iter().map(|value| written.value(*value)).collect()
+        }
+    }
+
     /// Money to the last digit.
     pub(super) fn cents(self, currency: &str, value: Decimal) -> String {
         Together { places: 2, ..self.together(Unit::Money, currency, []) }.value(value)
@@ -137,7 +148,7 @@ pub(super) struct Together<'a> {
 
 impl Together<'_> {
     fn is_whole(self, value: Decimal) -> bool {
-        if self.unit == Unit::Ratio { (value * Decimal::ONE_HUNDRED).is_integer() } else { value.is_integer() }
+        shown(self.unit, value).is_integer()
     }
 
     pub(super) fn value(self, value: Decimal) -> String {
@@ -195,10 +206,14 @@ impl Together<'_> {
     }
 }
 
+/// The number that is written: a share in percent.
+fn shown(unit: Unit, value: Decimal) -> Decimal {
+    if unit == Unit::Ratio { value * Decimal::ONE_HUNDRED } else { value }
+}
+
 /// As many digits after the point as say something of the values: 1,234 or 12.3 or 0.45.
 fn places(unit: Unit, values: impl IntoIterator<Item = Decimal>) -> u32 {
-    let shown = |value: Decimal| if unit == Unit::Ratio { value * Decimal::ONE_HUNDRED } else { value };
-    let values: Vec<Decimal> = values.into_iter().map(|value| shown(value).abs()).collect();
+    let values: Vec<Decimal> = values.into_iter().map(|value| shown(unit, value).abs()).collect();
     let size = |value: &Decimal| match *value {
         size if size >= Decimal::ONE_HUNDRED => 0,
         size if size >= Decimal::TEN => 1,
@@ -268,6 +283,16 @@ mod tests {
         assert_eq!(together(Unit::Days, ["1", "0.953"]), ["1.00 days", "0.95 days"]);
         assert_eq!(together(Unit::Days, ["1", "2"]), ["1 day", "2 days"]);
         assert_eq!(together(Unit::Fte, ["33", "1.39"]), ["33.0 FTE", "1.4 FTE"]);
+    }
+
+    #[test]
+    fn the_values_of_an_axis_have_as_many_digits_as_tell_them_apart() {
+        let axis = |unit, values: &[f64]| ENGLISH.axis(unit, "USD")(values).join(" ").replace(NARROW, "");
+        assert_eq!(axis(Unit::Count, &[0.0, 2.5, 5.0]), "0.0 2.5 5.0");
+        assert_eq!(axis(Unit::Count, &[0.0, 2_000.0]), "0 2,000");
+        assert_eq!(axis(Unit::Ratio, &[0.995, 0.9975, 1.0]), "99.50% 99.75% 100.00%");
+        assert_eq!(axis(Unit::Money, &[0.0, 0.5, 0.5 + 0.5]), "$0.0 $0.5 $1.0");
+        assert_eq!(axis(Unit::Ratio, &[0.1 + 0.2]), "30%");
     }
 
     #[test]

@@ -269,10 +269,7 @@ pub(super) async fn kpi(
         }
     }
     let chart = match kpi.has_total || segment.is_some() {
-        true => bars(kpi.name, &series, |value| {
-            let value = rust_decimal::Decimal::try_from(value).unwrap_or_default();
-            locale.value(kpi.unit, plan.currency.as_str(), value.round_dp(4))
-        }),
+        true => bars(kpi.name, &series, locale.axis(kpi.unit, plan.currency.as_str())),
         false => String::new(),
     };
     let (of_definition, used) =

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{NaiveDate, Utc};
-use domain::kpis::{Kpi, KpiFunction, find, register};
+use domain::kpis::{Kpi, KpiFunction, Unit, find, register};
 use domain::north_star::DEFINITION_1;
 use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
@@ -272,9 +272,7 @@ impl Hero {
             now: of(month).map(told),
             period: period(Grain::Month, month),
             is_partial: of(month).is_none_or(|counted| counted.is_partial),
-            chart: Chart::half("Active capsule interactions by month", &points, |value| {
-                locale.number(Decimal::try_from(value).unwrap_or_default(), 0)
-            }),
+            chart: Chart::half("Active capsule interactions by month", &points, locale.axis(Unit::Count, "")),
             last: of(before).map(|last| format!("{} in {}", told(last), period(Grain::Month, before))),
         }
     }

@@ -315,9 +315,7 @@ fn address(rhythm: Rhythm) -> String {
 
 fn chart(Beside { kpi, grain, series }: &Beside, setting: Setting<'_>) -> Chart {
     let figures: Vec<&Shown> = series.figures.iter().collect();
-    Chart::half(kpi.name, &points(kpi, *grain, &figures, setting), |value| {
-        setting.locale.number(rust_decimal::Decimal::try_from(value).unwrap_or_default(), 0)
-    })
+    Chart::half(kpi.name, &points(kpi, *grain, &figures, setting), setting.locale.axis(kpi.unit, setting.currency))
 }
 
 impl ChangedFigure {

@@ -110,19 +110,19 @@ pub(super) struct Chart {
 }
 
 impl Chart {
-    fn bars(title: &str, points: &[Point], write: impl Fn(f64) -> String) -> Self {
+    fn bars(title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> Self {
         let of = |size: Size| bars_in(size, title, points, &write);
         Self { wide: of(WIDE), narrow: of(SMALL) }
     }
 
     /// For half of a wide page; a target far beyond all values is left to the words.
-    pub(super) fn half(title: &str, points: &[Point], write: impl Fn(f64) -> String) -> Self {
+    pub(super) fn half(title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> Self {
         let points = without_far_targets(points);
         let of = |size: Size| bars_in(size, title, &points, &write);
         Self { wide: of(MEDIUM), narrow: of(SMALL) }
     }
 
-    fn shares(title: &str, points: &[Point], write: impl Fn(f64) -> String) -> Self {
+    fn shares(title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> Self {
         let of = |size: Size| shares(size, title, points, &write);
         Self { wide: of(MEDIUM), narrow: of(SMALL) }
     }
@@ -150,8 +150,8 @@ impl Writing<'_> {
     }
 
     /// On an axis.
-    fn axis(self, unit: Unit) -> impl Fn(f64) -> String {
-        move |value| self.value(unit, Decimal::try_from(value).unwrap_or_default().round_dp(4))
+    fn axis(self, unit: Unit) -> impl Fn(&[f64]) -> Vec<String> {
+        self.locale.axis(unit, self.currency)
     }
 }
 
