@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::program::{Client, Program, SOON, answer_of, eventually, up};
 use crate::servers::Place;
-use crate::signed::connect;
+use crate::signed::{all_figures_are_made, connect};
 
 /// What `replay` says.
 fn replay(place: &Place, more: &[&str]) -> (bool, Value) {
@@ -256,6 +256,20 @@ async fn what_somebody_changed_in_the_live_read_models_is_found_and_mended() {
             .await
             .expect("an entry in the audit log");
     assert_eq!(differences, "1");
+
+    // A figure, which follows from all of them.
+    all_figures_are_made(&place).await;
+    let live = number_of_live(&mut postgres).await;
+    let changed = format!(
+        "UPDATE generation_{live}.figures SET value = value + 1
+         WHERE kpi = 'active_capsule_interactions' AND grain = 'month' AND segment = 'all' AND period = '2026-03-01'"
+    );
+    assert_eq!(sqlx::query(&changed).execute(&mut postgres).await.expect("changed").rows_affected(), 1);
+    for (only, is_same) in [("figures", false), ("monthly_counts", true)] {
+        let (ok, report) = replay(&place, &["--check-only", "--only", only]);
+        assert_eq!((ok, report["outcome"] == json!("same")), (is_same, is_same), "{only}: {report}");
+        assert_eq!(named(&report).as_slice(), if is_same { &[][..] } else { &["figures"] }, "{only}");
+    }
     assert!(program.stop().await, "it stops well");
 }
 

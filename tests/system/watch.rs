@@ -163,3 +163,32 @@ async fn a_ledger_is_watched_and_what_is_found_makes_it_unready_until_it_is_mend
     assert!(program.stop().await, "it stops well");
     eventually("it is kept", SOON, is_kept("verified.json")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_changed_in_either_copy_ends_a_watch_that_names_it() {
+    let signed = Signed::new().await;
+    let all = signed.records();
+    for (partition, position) in signed.places() {
+        let of_it = format!("WHERE partition = {partition} AND position = {position}");
+        let with_kafka = async |change: &dyn Fn(&mut Vec<Record>)| {
+            let mut records = all.clone();
+            change(&mut records[partition]);
+            signed.with_kafka(&records, &signed.log).await
+        };
+        let changed = [
+            ("changed in PostgreSQL", signed.with_postgres(&[change((partition as i32, position as i64))]).await),
+            ("dropped in PostgreSQL", signed.with_postgres(&[format!("DELETE FROM ledger.events {of_it}")]).await),
+            ("changed in Kafka", with_kafka(&|records| records[position].value.push(' ')).await),
+            ("another header in Kafka", with_kafka(&|records| records[position].header("ce_time")[18] ^= 1).await),
+            ("cut in Kafka", with_kafka(&|records| records.truncate(position)).await),
+        ];
+        for (what, place) in changed {
+            let arguments = ["verify", "--watch", "--share", "1", "--verifier-key", &signed.key];
+            let watching = Program::spawn(signed.directory.path(), Some(&place), &arguments);
+            let log = watching.log.clone();
+            assert!(!watching.stop_by_itself().await, "{what} at {partition}-{position}: it ends with what it found");
+            let said = std::fs::read_to_string(log).expect("its output");
+            assert!(said.contains(&format!("event {partition}-{position}")), "{what} at {partition}-{position}: {said}");
+        }
+    }
+}

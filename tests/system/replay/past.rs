@@ -139,7 +139,7 @@ async fn as_of_a_day_is_what_a_replay_to_its_end_says() {
 
     let mut days: Vec<NaiveDate> = events.iter().flatten().map(|event| event.recorded_at.date_naive()).collect();
     days.sort();
-    let (mut told, mut changed) = (0, 0);
+    let (mut told, mut changed, mut restated) = (0, 0, 0);
     for tenth in 1..=10 {
         let day = days[days.len() * tenth / 11];
         let until = (day + Days::new(1)).to_string();
@@ -151,7 +151,13 @@ async fn as_of_a_day_is_what_a_replay_to_its_end_says() {
         let months = past["north_star"].as_array().expect("months");
         let to = &day.to_string()[..7];
         let served = client.get(&format!("/v1/north-star?from=2000-01&to={to}&as_of={day}")).await;
+        let present = client.get(&format!("/v1/north-star?from=2000-01&to={to}")).await;
         for period in served["data"].as_array().expect("months") {
+            let now = find(&present["data"], "period", &period["period"]).map_or(Value::Null, |now| now["active"].clone());
+            let difference = now.as_i64().zip(period["active"].as_i64()).map(|(now, then)| now - then);
+            assert_eq!((&period["now"], period["difference"].as_i64()), (&now, difference), "{period} as of {day}");
+            restated += usize::from(difference != Some(0));
+            assert!(difference == Some(0) || period["late"].as_u64() > Some(0), "{period} as of {day}");
             let mut period = period.clone();
             // What it has become since is no part of what was known then.
             period.as_object_mut().expect("a month").retain(|name, _| !["now", "difference", "late"].contains(&name.as_str()));
@@ -171,27 +177,55 @@ async fn as_of_a_day_is_what_a_replay_to_its_end_says() {
     }
     println!("{told} figures, {changed} of them other ones today");
     assert!(told > 1_000 && changed > 100, "{told} figures, {changed} of them other ones today");
+    assert!(restated > 5, "the north star of {restated} months is another one today");
     nothing_is_left(&place).await;
     assert!(program.stop().await, "it stops well");
 }
 
-/// The API's answers as of a day are the replay's.
+fn find<'a>(rows: &'a Value, name: &str, value: &Value) -> Option<&'a Value> {
+    rows.as_array().expect("rows").iter().find(|row| row[name] == *value)
+}
+
+/// Of each KPI so many segments are asked for what changed them.
+const SEGMENTS: usize = 3;
+
+/// The API's answers as of a day are the replay's, and what they say of the present is what it says when asked for that.
 async fn kpis_are_served(client: &Client, figures: &[Value], day: NaiveDate) {
     let month = &day.to_string()[..7];
-    let mut compared = 0;
+    let (mut compared, mut changed) = (0, 0);
     for kpi in domain::kpis::register() {
-        let path = format!("/v1/kpis/{}?grain=month&from={month}&to={month}&as_of={day}", kpi.id);
-        for served in client.get(&path).await["data"].as_array().expect("figures") {
+        let path = format!("/v1/kpis/{}?grain=month&from={month}&to={month}", kpi.id);
+        let present = client.get(&path).await;
+        let as_of = client.get(&format!("{path}&as_of={day}")).await;
+        for (at, served) in as_of["data"].as_array().expect("figures").iter().enumerate() {
             let is_same = |figure: &&Value| figure["kpi"] == json!(kpi.id) && figure["segment"] == served["segment"];
             let then = &figures.iter().find(is_same).unwrap_or_else(|| panic!("{path}: {served}"))["then"];
             for field in ["value", "target"] {
                 assert_eq!(then[field].as_f64(), served[field].as_f64(), "{field} of {path}: {then} {served}");
             }
             assert_eq!((&then["n"], &then["status"]), (&served["n"], &served["status"]), "{path}");
+            let now = find(&present["data"], "segment", &served["segment"]).map_or(Value::Null, |now| now["value"].clone());
+            assert_eq!(served["now"], now, "{path} as of {day}: {served}");
+            if at < SEGMENTS {
+                changed += usize::from(what_changed_is_told(client, kpi.id, served, (month, day)).await);
+            }
             compared += 1;
         }
     }
-    assert!(compared > 20, "{compared} figures as of {day}");
+    assert!(compared > 20 && changed > 5, "{compared} figures as of {day}, {changed} of them changed");
+}
+
+/// What is told of a figure's late events is what stands beside it. Whether there were any.
+async fn what_changed_is_told(client: &Client, kpi: &str, served: &Value, (month, day): (&str, NaiveDate)) -> bool {
+    let segment = served["segment"].as_str().expect("a segment");
+    let late = client.get(&format!("/v1/kpis/{kpi}/late?grain=month&period={month}&segment={segment}&as_of={day}")).await;
+    assert_eq!((&late["then"]["value"], &late["difference"]), (&served["value"], &served["difference"]), "{kpi}: {late}");
+    assert_eq!((&late["now"]["value"], &late["totals"]["events"]), (&served["now"], &served["late"]), "{kpi}: {late}");
+    let difference = served["now"].as_f64().zip(served["value"].as_f64()).map(|(now, then)| now - then);
+    let (told, made) = (served["difference"].as_f64(), difference);
+    assert!(told.zip(made).is_none_or(|(told, made)| (told - made).abs() < 1e-6), "{kpi}: {served}");
+    assert_eq!(told.is_some(), made.is_some(), "{kpi}: {served}");
+    served["late"].as_u64() > Some(0)
 }
 
 async fn nothing_is_left(place: &Place) {
