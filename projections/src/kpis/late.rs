@@ -143,7 +143,7 @@ pub struct LatePart {
     /// Why it counts as it does, or does not any more.
     pub note: Option<String>,
     /// The ids of the events recorded since that it rests on, in the order of the ledger, the first [`EVENTS_MAX`]. What has none of
-    /// its own changed by another plan or as the other parts did: theirs.
+    /// its own changed by another plan or as the other parts did: theirs, or all that the formula reads.
     pub events: Vec<String>,
     pub event_count: u64,
 }
@@ -383,16 +383,15 @@ fn voids(kpi: &Kpi, schema: &str) -> String {
     )
 }
 
-/// All that was recorded since of what a formula reads.
+/// All that was recorded since of what a formula reads: facts may be of later, such as what is found out of an incident.
 fn facts(kpi: &Kpi, schema: &str) -> String {
-    let of = |kind| {
-        format!(
-            "SELECT partition || '-' || position AS event FROM {schema}.{}
-             WHERE tenant = $1 AND recorded_at >= $5 AND occurred_at < $4",
-            table_name(kind)
-        )
+    let since = |table: &str, rest: &str| {
+        format!("SELECT partition || '-' || position AS event FROM {schema}.{table} WHERE tenant = $1 AND recorded_at >= $5{rest}")
     };
-    kinds_of(kpi).into_iter().map(of).chain(["SELECT event FROM voids".to_owned()]).collect::<Vec<_>>().join(" UNION ALL ")
+    let of = |kind| since(&table_name(kind), "");
+    let interactions = reads_interactions(kpi).then(|| since("interactions", " AND occurred_at < $4"));
+    let facts = kinds_of(kpi).into_iter().map(of).chain(interactions);
+    facts.chain(["SELECT event FROM voids".to_owned()]).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// The first and last day of which facts that the formula reads were recorded since; none: there are none.

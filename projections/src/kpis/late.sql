@@ -85,8 +85,8 @@ of_others AS MATERIALIZED (
     FROM (SELECT DISTINCT segment FROM changed) AS segments, {read}.plan_facts
     WHERE tenant = $1 AND recorded_at >= $5 AND $9::jsonb <> $13::jsonb
 ),
--- Or it stood still for want of any fact at all.
-first_ones AS (
+-- Or else by some of all that came: the first fact of its kind, an incident that was another deployment's, the last of a band.
+of_all AS (
     SELECT segment, event
     FROM (SELECT DISTINCT segment FROM changed WHERE segment NOT IN (SELECT segment FROM of_others)) AS segments
     CROSS JOIN ({facts}) AS facts
@@ -95,6 +95,6 @@ late AS MATERIALIZED (
     SELECT segment, part, event FROM of_its_own
     UNION ALL
     SELECT segment, part, event
-    FROM changed JOIN (SELECT * FROM of_others UNION ALL SELECT * FROM first_ones) AS of_segment USING (segment)
+    FROM changed JOIN (SELECT * FROM of_others UNION ALL SELECT * FROM of_all) AS of_segment USING (segment)
     WHERE NOT EXISTS (SELECT FROM of_its_own WHERE of_its_own.segment = changed.segment AND of_its_own.part = changed.part)
 )
