@@ -29,7 +29,7 @@ const READS: [&str; 6] = [
     "/v1/north-star",
     "/v1/capsules/demo-complete",
     "/v1/kpis/win_rate",
-    "/v1/kpis/active_capsule_interactions?segment=region",
+    "/v1/kpis/active_capsule_interactions?segment=kind",
     "/v1/stages",
     "/dashboards",
 ];

@@ -50,10 +50,12 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// A lost connection is made again by the client itself: only the loss of all of them is worth a word.
+/// A lost connection is made again by the client itself: only the loss of all of them is worth a word. That a partition has an end
+/// is none.
 pub(crate) fn log_error(error: &KafkaError, reason: &str) {
+    use RDKafkaErrorCode::{BrokerTransportFailure, PartitionEOF};
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::BrokerTransportFailure) => tracing::debug!(target: "librdkafka", %error, "{reason}"),
+        Some(BrokerTransportFailure | PartitionEOF) => tracing::debug!(target: "librdkafka", %error, "{reason}"),
         _ => tracing::warn!(target: "librdkafka", %error, "{reason}"),
     }
 }

@@ -97,8 +97,12 @@ fn read(
             }
             None => false,
         };
-        if (ended || chunk.len() == CHUNK) && sender.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
-            return Ok(()); // whoever asked has gone
+        if ended || chunk.len() == CHUNK {
+            if sender.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
+                return Ok(()); // whoever asked has gone
+            }
+            // Who takes his time is not Kafka.
+            silent_since = Instant::now();
         }
         if ended {
             return Ok(());

@@ -137,7 +137,11 @@ pub(crate) async fn run(
             Ok(Some(_)) => {}
             Err(error) => {
                 let reason = format!("{error:#}");
-                tracing::warn!(reason, "nothing can be verified; trying again");
+                // Once is nothing: servers start, and a new ledger's log is not published yet.
+                match watch.status.borrow().failing {
+                    Some(_) => tracing::warn!(reason, "nothing can be verified; trying again"),
+                    None => tracing::debug!(reason, "nothing can be verified yet; trying again"),
+                }
                 watch.begin_again();
                 watch.status.send_modify(|status| {
                     let since = status.failing.as_ref().map_or_else(Instant::now, |(since, _)| *since);
