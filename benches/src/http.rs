@@ -43,8 +43,21 @@ impl Program {
 
     pub(crate) async fn start_with(servers: &Servers, name: &str, more: &[&str]) -> anyhow::Result<Self> {
         let url = servers.database(name).await?;
+        std::fs::create_dir_all(servers.directory().join(name))?;
+        let program = Self::over(servers, &url, name, more).await?;
+        program.open_capsules().await?;
+        Ok(program)
+    }
+
+    /// Ended, and started again over what it left.
+    pub(crate) async fn again(self, servers: &Servers, name: &str) -> anyhow::Result<Self> {
+        drop(self);
+        std::fs::remove_file(servers.directory().join(name).join("connection.json"))?;
+        Self::over(servers, &servers.url_of(name), name, &[]).await
+    }
+
+    async fn over(servers: &Servers, url: &str, name: &str, more: &[&str]) -> anyhow::Result<Self> {
         let directory = servers.directory().join(name);
-        std::fs::create_dir_all(&directory)?;
         let child = Command::new(program()?)
             .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&directory)
@@ -65,7 +78,6 @@ impl Program {
         let connection = connection(&directory).await?;
         program.api = connection["api"].as_str().context("api")?.to_owned();
         program.key = connection["api_keys"]["admin"].as_str().context("a key")?.to_owned();
-        program.open_capsules().await?;
         Ok(program)
     }
 

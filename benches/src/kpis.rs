@@ -62,20 +62,25 @@ pub(crate) async fn with_demo(servers: &Servers, name: &str, scale: &str) -> any
     let started = Instant::now();
     until("the demo is there", async || program.get("/v1/capsules/demo-complete").await.is_ok()).await?;
     println!("   the demo was loaded after {:.0} s", started.elapsed().as_secs_f64());
-    let loaded_at = Utc::now();
+    every_figure_is_made(&program).await?;
+    println!("   every figure was made after {:.0} s", started.elapsed().as_secs_f64());
+    Ok(program)
+}
+
+/// Of all that was recorded until now.
+pub(crate) async fn every_figure_is_made(program: &Program) -> anyhow::Result<()> {
+    let asked_at = Utc::now();
     let register = program.get_json("/v1/kpis").await?;
-    let kpis = register["data"].as_array().context("the register")?;
-    for kpi in kpis {
+    for kpi in register["data"].as_array().context("the register")? {
         let address = format!("/v1/kpis/{}", kpi["id"].as_str().context("an id")?);
         let is_made = async || {
             let Ok(series) = program.get_json(&address).await else { return false };
             let computed_at = series["computed_at"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
-            series["due"] == false || computed_at.is_some_and(|made| made > loaded_at)
+            series["due"] == false || computed_at.is_some_and(|made| made > asked_at)
         };
         until(&format!("{address} is made"), is_made).await?;
     }
-    println!("   every figure was made after {:.0} s", started.elapsed().as_secs_f64());
-    Ok(program)
+    Ok(())
 }
 
 /// Every KPI over all and by each of its dimensions, and every report.

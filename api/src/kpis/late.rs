@@ -84,7 +84,7 @@ struct LatePartAnswer {
     /// Why it counts as it does, or does not any more
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
-    /// Ids of the events recorded since that it rests on, at most 1000; what has none of its own changed by another plan or as the other parts did: theirs, or all that the figure follows from
+    /// Ids of the events recorded since that it rests on, at most 1000; what has none of its own changed by another plan or as the other parts did: theirs, or all that the figure follows from; none: the period was not over then, and time changed it
     events: Vec<String>,
     /// How many they are
     event_count: u64,

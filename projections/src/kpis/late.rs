@@ -143,7 +143,8 @@ pub struct LatePart {
     /// Why it counts as it does, or does not any more.
     pub note: Option<String>,
     /// The ids of the events recorded since that it rests on, in the order of the ledger, the first [`EVENTS_MAX`]. What has none of
-    /// its own changed by another plan or as the other parts did: theirs, or all that the formula reads.
+    /// its own changed by another plan or as the other parts did: theirs, or all that the formula reads. None: time changed it, as the
+    /// period was not over then.
     pub events: Vec<String>,
     pub event_count: u64,
 }

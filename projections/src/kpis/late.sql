@@ -77,7 +77,8 @@ of_its_own AS MATERIALIZED (
         ON since.partition = split_part(event, '-', 1)::integer AND split_part(event, '-', 2)::bigint >= since.position
     WHERE event <> ''
 ),
--- What has none of its own changed by another plan, or as the others did: it came second, or there was nothing to hold it against.
+-- Of a period that was over, what has none of its own changed by another plan, or as the others did: it came second, or there was
+-- nothing to hold it against. Of one that was not, time alone changes parts.
 of_others AS MATERIALIZED (
     SELECT segment, event FROM of_its_own
     UNION
@@ -96,5 +97,6 @@ late AS MATERIALIZED (
     UNION ALL
     SELECT segment, part, event
     FROM changed JOIN (SELECT * FROM of_others UNION ALL SELECT * FROM of_all) AS of_segment USING (segment)
-    WHERE NOT EXISTS (SELECT FROM of_its_own WHERE of_its_own.segment = changed.segment AND of_its_own.part = changed.part)
+    WHERE $4::timestamptz <= $5::timestamptz
+      AND NOT EXISTS (SELECT FROM of_its_own WHERE of_its_own.segment = changed.segment AND of_its_own.part = changed.part)
 )
