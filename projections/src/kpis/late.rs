@@ -387,7 +387,9 @@ fn voids(kpi: &Kpi, schema: &str) -> String {
 /// All that was recorded since of what a formula reads: facts may be of later, such as what is found out of an incident.
 fn facts(kpi: &Kpi, schema: &str) -> String {
     let since = |table: &str, rest: &str| {
-        format!("SELECT partition || '-' || position AS event FROM {schema}.{table} WHERE tenant = $1 AND recorded_at >= $5{rest}")
+        format!(
+            "SELECT partition || '-' || position AS event FROM {schema}.{table} WHERE tenant = $1 AND recorded_at >= $5{rest}"
+        )
     };
     let of = |kind| since(&table_name(kind), "");
     let interactions = reads_interactions(kpi).then(|| since("interactions", " AND occurred_at < $4"));

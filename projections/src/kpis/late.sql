@@ -77,8 +77,7 @@ of_its_own AS MATERIALIZED (
         ON since.partition = split_part(event, '-', 1)::integer AND split_part(event, '-', 2)::bigint >= since.position
     WHERE event <> ''
 ),
--- Of a period that was over, what has none of its own changed by another plan, or as the others did: it came second, or there was
--- nothing to hold it against. Of one that was not, time alone changes parts.
+-- What has none of its own changed by another plan, or as the others did: it came second, or there was nothing to hold it against.
 of_others AS MATERIALIZED (
     SELECT segment, event FROM of_its_own
     UNION
@@ -92,11 +91,18 @@ of_all AS (
     FROM (SELECT DISTINCT segment FROM changed WHERE segment NOT IN (SELECT segment FROM of_others)) AS segments
     CROSS JOIN ({facts}) AS facts
 ),
-late AS MATERIALIZED (
-    SELECT segment, part, event FROM of_its_own
-    UNION ALL
-    SELECT segment, part, event
-    FROM changed JOIN (SELECT * FROM of_others UNION ALL SELECT * FROM of_all) AS of_segment USING (segment)
+-- The same for all of a segment that have none of their own. Where the period was not over, time alone changes parts.
+shared AS MATERIALIZED (
+    SELECT segment, event
+    FROM (SELECT segment, event FROM of_others UNION SELECT segment, event FROM of_all) AS of_segment
     WHERE $4::timestamptz <= $5::timestamptz
-      AND NOT EXISTS (SELECT FROM of_its_own WHERE of_its_own.segment = changed.segment AND of_its_own.part = changed.part)
+      AND segment IN (
+          SELECT segment FROM changed
+          WHERE NOT EXISTS (SELECT FROM of_its_own WHERE of_its_own.segment = changed.segment AND of_its_own.part = changed.part)
+      )
+),
+late AS MATERIALIZED (
+    SELECT segment, event FROM of_its_own
+    UNION
+    SELECT segment, event FROM shared
 )

@@ -1,1 +1,1 @@
-SELECT segment, count(DISTINCT event) AS late FROM changed LEFT JOIN late USING (segment, part) GROUP BY segment
+SELECT segment, count(event) AS late FROM (SELECT DISTINCT segment FROM changed) AS segments LEFT JOIN late USING (segment) GROUP BY segment

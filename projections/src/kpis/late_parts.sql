@@ -1,12 +1,22 @@
-, page AS (
-    SELECT first.*, left_out.reason, ARRAY(
-        SELECT event FROM late WHERE late.segment = first.segment AND late.part = first.part
-        ORDER BY split_part(event, '-', 1)::integer, split_part(event, '-', 2)::bigint
-    ) AS late_events
-    FROM (
-        SELECT * FROM changed WHERE $18::text IS NULL OR part COLLATE "C" > $18 ORDER BY part COLLATE "C" LIMIT $19
-    ) AS first
+, first AS (
+    SELECT * FROM changed WHERE $18::text IS NULL OR part COLLATE "C" > $18 ORDER BY part COLLATE "C" LIMIT $19
+),
+own AS (
+    SELECT segment, part, array_agg(event ORDER BY split_part(event, '-', 1)::integer, split_part(event, '-', 2)::bigint) AS events
+    FROM of_its_own JOIN first USING (segment, part)
+    GROUP BY segment, part
+),
+of_segment AS (
+    SELECT segment, array_agg(event ORDER BY split_part(event, '-', 1)::integer, split_part(event, '-', 2)::bigint) AS events
+    FROM shared
+    GROUP BY segment
+),
+page AS (
+    SELECT first.*, left_out.reason, coalesce(own.events, of_segment.events, '{}') AS late_events
+    FROM first
     LEFT JOIN left_out USING (segment, part)
+    LEFT JOIN own USING (segment, part)
+    LEFT JOIN of_segment USING (segment)
 ),
 sums AS (
     SELECT name, round(coalesce(sum(amount) FILTER (WHERE is_then), 0), 6)::text AS then_amount,
