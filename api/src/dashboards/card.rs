@@ -42,6 +42,8 @@ pub(super) struct Card {
     pub(super) change: Option<Change>,
     pub(super) restated: Option<String>,
     pub(super) is_partial: bool,
+    /// There is no figure yet, as the first ones are being made.
+    pub(super) is_awaited: bool,
     /// Facts have come in that it does not show, and it was made some time ago.
     pub(super) is_stale: bool,
     pub(super) made: Option<DateTime<Utc>>,
@@ -169,6 +171,7 @@ impl Card {
                 format!("was {} when the {} closed", setting.figures(kpi, [before]).value(before), grain.as_str())
             }),
             is_partial: headline.is_some_and(|shown| shown.is_partial) && kpi.window.is_counted_up(),
+            is_awaited: headline.is_none() && series.is_due,
             is_stale: series.is_due && series.computed_at.is_none_or(|made| setting.view.now - made > STALE_AFTER),
             made: series.computed_at,
             spark: if kpi.has_total { sparkline(&points(kpi, *grain, &figures, setting)) } else { String::new() },

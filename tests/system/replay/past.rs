@@ -12,7 +12,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::{command, open_capsules, record, replay_beside};
 use crate::program::{Client, Directory, SOON, eventually, start_up, up};
 use crate::servers::{Place, fresh_place};
-use crate::signed::{Record, connect, publish};
+use crate::signed::{Record, all_figures_are_made, connect, publish};
 
 /// The north star's active interactions of a month in what a replay told.
 fn active_then(report: &Value, month: &str) -> Value {
@@ -136,6 +136,7 @@ async fn as_of_a_day_is_what_a_replay_to_its_end_says() {
     let program = start_up(&directory, Some(&place), &[]);
     let client = Client::of(directory.path()).await;
     all_is_projected(&place).await;
+    all_figures_are_made(&place).await;
 
     let mut days: Vec<NaiveDate> = events.iter().flatten().map(|event| event.recorded_at.date_naive()).collect();
     days.sort();
