@@ -158,7 +158,10 @@ impl Card {
             reason: headline.and_then(|shown| shown.figure.parts["reason"].as_str()).map(str::to_owned),
             parts: if kpi.has_total { Vec::new() } else { parts(kpi, *grain, &figures, headline, setting) },
             period: headline.map_or_else(|| period(*grain, grain.start(setting.last)), |shown| told(kpi, *grain, shown)),
-            so_far: so_far.map(|value| format!("{} so far this {}", written.value(value), grain.as_str())),
+            so_far: so_far.map(|value| match grain {
+                Grain::Day => format!("{} so far today", written.value(value)),
+                _ => format!("{} so far this {}", written.value(value), grain.as_str()),
+            }),
             n: headline
                 .filter(|shown| kpi.has_total && shown.figure.value.is_some())
                 .map(|shown| rests_on(kpi, &shown.figure, setting.locale)),
@@ -174,9 +177,18 @@ impl Card {
             is_awaited: headline.is_none() && series.is_due,
             is_stale: series.is_due && series.computed_at.is_none_or(|made| setting.view.now - made > STALE_AFTER),
             made: series.computed_at,
-            spark: if kpi.has_total { sparkline(&points(kpi, *grain, &figures, setting)) } else { String::new() },
+            spark: if kpi.has_total { sparkline(&drawn(kpi, *grain, &figures, headline, setting)) } else { String::new() },
         }
     }
+}
+
+/// A card's line ends with the period that its number is of: what has only begun would look like a fall.
+fn drawn(kpi: &Kpi, grain: Grain, figures: &[&Shown], headline: Option<&Shown>, setting: Setting<'_>) -> Vec<Point> {
+    let mut points = points(kpi, grain, figures, setting);
+    if kpi.window.is_counted_up() && headline.is_some_and(|shown| !shown.is_partial) {
+        points.iter_mut().filter(|point| point.is_partial).for_each(|point| point.value = None);
+    }
+    points
 }
 
 /// The figure that stands for the KPI: of what is counted over a period the last whole one, else the newest.
@@ -205,7 +217,8 @@ fn parts(kpi: &Kpi, grain: Grain, figures: &[&Shown], headline: Option<&Shown>, 
     let part = |(shown, value): (&Shown, Decimal)| {
         let segment = &shown.figure.segment;
         let own: Vec<&Shown> = figures.iter().filter(|other| other.figure.segment == *segment).copied().collect();
-        Part { name: segment_label(segment), value: written.value(value), spark: sparkline(&points(kpi, grain, &own, setting)) }
+        let spark = sparkline(&drawn(kpi, grain, &own, headline, setting));
+        Part { name: segment_label(segment), value: written.value(value), spark }
     };
     found.into_iter().map(part).collect()
 }
@@ -219,9 +232,11 @@ pub(super) fn rests_on(kpi: &Kpi, figure: &Figure, locale: Locale) -> String {
         ("slo_uptime", _) => {
             let measured = figure.parts["measured_share"].as_number().and_then(|share| share.to_string().parse().ok());
             let share = locale.value(Unit::Ratio, "", measured.unwrap_or_default());
-            format!("{}, {} of the time", unbroken(format!("{n} probes")), share)
+            format!("{}, measured {} of the time", unbroken(format!("{n} probes")), share)
         }
-        ("slo_api_latency", _) => format!("{} of {} requests", unbroken(format!("{n} probes")), locale.number(whole, 0)),
+        ("slo_api_latency", _) => {
+            format!("{}, {} requests", unbroken(format!("{n} probes")), locale.number(whole, 0))
+        }
         _ if kpi.denominator.is_none() && kpi.n == kpi.numerator => kpi.n.to_owned(),
         _ => format!("{n} {}", kpi.n),
     }

@@ -89,6 +89,8 @@ pub(super) const MEDIUM: Size = Size { class: "", width: 480.0, height: 220.0, l
 pub(super) const SMALL: Size = Size { class: " compact", width: 340.0, height: 170.0, left: 72.0, names: 4.0 };
 
 const BOTTOM: f64 = 30.0;
+/// How wide a letter of a period's name is, at most.
+const LETTER: f64 = 8.0;
 const TOP: f64 = 12.0;
 
 /// Bars over periods with an axis, for a page of its own; `write` writes the values of the axis.
@@ -210,8 +212,11 @@ fn plot(
         // Counted from the present, so that it always has its name.
         if (points.len() - 1 - place).is_multiple_of(each) {
             // Not beyond the edge.
-            let (x, anchor) =
-                if place + 1 == points.len() && step < 40.0 { (width, "end") } else { (left + step / 2.0, "middle") };
+            let (x, anchor) = if place + 1 == points.len() && step < LETTER * point.tick.chars().count() as f64 {
+                (width, "end")
+            } else {
+                (left + step / 2.0, "middle")
+            };
             write!(svg, r#"<text x="{x:.1}" y="{}" text-anchor="{anchor}">{}</text>"#, height - 8.0, escaped(&point.tick))
                 .expect("a string");
         }

@@ -227,7 +227,14 @@ fn places(unit: Unit, values: impl IntoIterator<Item = Decimal>) -> u32 {
         // What is nearly all is not all: 99.96 % must not read 100 %.
         Unit::Ratio if values.iter().any(|percent| *percent > 99.into() && *percent < Decimal::ONE_HUNDRED) => 2,
         Unit::Ratio => u32::from(values.iter().any(|percent| *percent < Decimal::ONE_HUNDRED)),
-        Unit::Fte => 1,
+        // Off target by a tenth must not read as on it.
+        Unit::Fte => {
+            if values.iter().all(|size| (size * Decimal::TEN).is_integer()) {
+                1
+            } else {
+                2
+            }
+        }
         _ => values.iter().map(size).max().unwrap_or(0),
     }
 }
@@ -282,7 +289,7 @@ mod tests {
         assert_eq!(together(Unit::Ratio, ["0.2", "0.268"]), ["20.0 %", "26.8 %"]);
         assert_eq!(together(Unit::Days, ["1", "0.953"]), ["1.00 days", "0.95 days"]);
         assert_eq!(together(Unit::Days, ["1", "2"]), ["1 day", "2 days"]);
-        assert_eq!(together(Unit::Fte, ["33", "1.39"]), ["33.0 FTE", "1.4 FTE"]);
+        assert_eq!(together(Unit::Fte, ["33", "1.39"]), ["33.00 FTE", "1.39 FTE"]);
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) const KPIS: &[Kpi] = &[
                   of all won beside it.",
         numerator: "annual value of deals won whose lead marketing captured",
         denominator: Some("annual value of all deals won"),
-        n: "deals won",
+        n: "deals won in all",
         unit: Unit::Money,
         better: Better::Higher,
         grains: MONTH_UP,

@@ -189,11 +189,11 @@ fn lead(standing: &Standing, view: &View) -> Option<String> {
     let planned = in_month(standing, month);
     let needed = standing.stages.iter().find(|stage| Some(stage.number) == standing.needed_stage);
     Some(format!(
-        "{} is the company’s month {month}: {}. What {} carried is {}.",
+        "{} is the company’s month {month}: {}. The users and interactions of {} are {}.",
         period(Grain::Month, present),
         planned.map_or("beyond the plan".to_owned(), |stage| format!("by the plan, {}", stage.name)),
         period(Grain::Month, Grain::Month.before(present, 1)),
-        needed.map_or("more than any stage can carry".to_owned(), |stage| format!("within the limits of {}", stage.name)),
+        needed.map_or("more than any stage is for".to_owned(), |stage| format!("within the limits of {}", stage.name)),
     ))
 }
 
