@@ -84,6 +84,7 @@ pub(crate) async fn run(arguments: EraseArguments) -> anyhow::Result<()> {
     } else {
         println!("Erased at {}. What they were known by, {}, is nobody's.", erased.erased_at, erased.subject);
         match erased.events {
+            Some(1) => println!("1 event remains that names it. Event {} says so.", erased.event),
             Some(events) => println!("{events} events remain that name it. Event {} says so.", erased.event),
             None => println!("Event {} says so.", erased.event),
         }
