@@ -373,14 +373,16 @@ fn reads_interactions(kpi: &Kpi) -> bool {
     formula(kpi, "read").contains("read.interactions")
 }
 
-/// What took interactions back since, and whose they were.
+/// What took interactions back since, and whose they were; looked for only where parts are of something else, as an interaction
+/// that is a part names its void itself.
 fn voids(kpi: &Kpi, schema: &str) -> String {
     if !reads_interactions(kpi) {
         return "SELECT NULL::uuid AS user_id, NULL AS event WHERE false".to_owned();
     }
     format!(
         "SELECT user_id, partition || '-' || void_position AS event FROM {schema}.interactions
-         WHERE tenant = $1 AND recorded_at < $5 AND void_recorded_at >= $5 AND occurred_at < $4"
+         WHERE tenant = $1 AND recorded_at < $5 AND void_recorded_at >= $5 AND occurred_at < $4
+           AND EXISTS (SELECT FROM changed WHERE NOT starts_with(part, 'interaction:'))"
     )
 }
 

@@ -27,11 +27,13 @@ async fn a_replay_to_an_exact_place_shows_what_was_known_there() {
     let first = record(&client, 0, 300).await;
     let between = Utc::now();
     tokio::time::sleep(Duration::from_millis(20)).await;
-    record(&client, 300, 300).await;
+    let second = record(&client, 300, 300).await;
     // Something of the first ones, which was no more known to be wrong then.
     let (status, body) = client.command("interactions", "i7", "void", json!({"reason": "mistake"})).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     let all = body["token"].as_str().expect("a token").to_owned();
+    // A token leads to what that one write recorded, not to what others did before it.
+    client.total(Some(&second)).await;
     assert_eq!(client.total(Some(&all)).await, 599);
 
     for from in ["kafka", "postgres"] {
