@@ -24,6 +24,7 @@ const SHARED: &[(&str, &str)] = &[
     ("{employments}", include_str!("formulas/shared/employments.sql")),
     ("{is_active}", include_str!("formulas/shared/is_active.sql")),
     ("{event_and_void}", include_str!("formulas/shared/event_and_void.sql")),
+    ("{events_and_end}", "concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END)"),
     ("{event}", "(partition || '-' || position)"),
     ("{events}", "string_agg(partition || '-' || position, ' ')"),
     ("{recurring_revenue}", include_str!("formulas/shared/recurring_revenue.sql")),

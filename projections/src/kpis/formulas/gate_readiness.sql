@@ -12,7 +12,7 @@ latest AS (
 ),
 figures AS (
     SELECT kpi, times * sum(monthly) FILTER (WHERE ends >= p.at) AS value
-        /*: , string_agg(concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END), ' ') AS events */
+        /*: , string_agg({events_and_end}, ' ') AS events */
     FROM ({terms}) AS terms CROSS JOIN (VALUES ('mrr', 1), ('arr', 12)) AS told (kpi, times)
     WHERE pays AND begins < p.at
     GROUP BY kpi, times

@@ -9,7 +9,7 @@ accounts AS (
         coalesce(sum(monthly) FILTER (WHERE begins < p.at AND ends >= p.at), 0) AS mrr_now,
         (array_agg(plan ORDER BY monthly DESC, plan) FILTER (WHERE paid_then))[1] AS plan
         -- What was lost was lost by what ended it.
-        /*: , string_agg(concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END), ' ') AS events */
+        /*: , string_agg({events_and_end}, ' ') AS events */
     FROM ({terms}) AS terms
     CROSS JOIN earlier
     CROSS JOIN LATERAL (SELECT begins < earlier.moment AND ends >= earlier.moment AS paid_then) AS state

@@ -4,7 +4,7 @@ FROM (
     SELECT DISTINCT ON (subscription_id)
         'subscription:' || subscription_id AS part,
         plan,
-        concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END) AS events,
+        {events_and_end} AS events,
         CASE
             WHEN ends < p.starts THEN NULL
             WHEN ends < p.at THEN 'ended'
