@@ -13,7 +13,7 @@ demo: ## Start everything with demo data, and print the dashboards' URL and keys
 	@cargo run --release --locked --bin capsule-ledger -- up --demo $(ARGS)
 
 test: ## Run every test, against the real servers and a real browser
-	@scripts/setup.sh --browser
+	@scripts/setup.sh --tests
 	cargo build --workspace --bins --examples --locked
 	$${CARGO_TARGET_DIR:-target}/debug/with-servers cargo test --workspace --locked $(ARGS)
 
