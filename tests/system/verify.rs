@@ -86,6 +86,15 @@ async fn whatever_is_changed_in_postgres_is_found_and_named() {
             ])
             .await;
         is_found("inserted", &inserted, &signed.key, "postgres", place);
+        // Where the keys that forbid it are gone.
+        let duplicated = signed
+            .with_postgres(&[
+                "ALTER TABLE ledger.events DROP CONSTRAINT events_pkey, DROP CONSTRAINT events_partition_position_key"
+                    .to_owned(),
+                format!("INSERT INTO ledger.events SELECT * FROM ledger.events {at}"),
+            ])
+            .await;
+        is_found("there twice", &duplicated, &signed.key, "postgres", place);
         if position < last {
             let swapped = signed
                 .with_postgres(&[
