@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::program::{Client, Directory, Program, SOON, answer_of, eventually, start_up, up};
 use crate::servers::Place;
+use crate::signed::all_figures_are_made;
 
 /// Within this time the others take over.
 const TAKE_OVER: Duration = Duration::from_secs(15);
@@ -168,6 +169,12 @@ fn in_state(readiness: &Value, state: &str) -> usize {
     readiness["partitions"].as_array().expect("partitions").iter().filter(|one| one["state"] == state).count()
 }
 
+/// What the KPI says of the month that [`interactions`] are of.
+async fn figure(client: &Client) -> Value {
+    let month = "/v1/kpis/active_capsule_interactions?grain=month&from=2026-02-01&to=2026-02-01";
+    client.get(month).await["data"][0]["value"].clone()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_that_is_killed_is_gone_on_with_and_readiness_says_how_far_it_is() {
     let (program, client, place, directory) = up().await;
@@ -178,6 +185,8 @@ async fn a_rebuild_that_is_killed_is_gone_on_with_and_readiness_says_how_far_it_
         interactions(&client, batch * 5_000, 5_000).await;
     }
     seen_by(&client, 60_000).await;
+    all_figures_are_made(&place).await;
+    assert_eq!(figure(&client).await, json!(60_000));
     assert!(program.stop().await, "it stops well");
     let pool = sqlx::PgPool::connect(&place.database_url).await.expect("PostgreSQL answers");
     let old = as_if_of_another_build(&pool).await;
@@ -193,7 +202,7 @@ async fn a_rebuild_that_is_killed_is_gone_on_with_and_readiness_says_how_far_it_
     })
     .await;
     assert_eq!(said["underway"], Value::Null, "{said}");
-    assert_eq!(client.total(None).await, 60_000, "those before serve");
+    assert_eq!((client.total(None).await, figure(&client).await), (60_000, json!(60_000)), "those before serve");
 
     // Of two that find them, one rebuilds. Both are killed.
     let mut projectors = [role("project"), role("project")];
@@ -206,7 +215,7 @@ async fn a_rebuild_that_is_killed_is_gone_on_with_and_readiness_says_how_far_it_
     assert_eq!((status, &said["underway"]["state"]), (StatusCode::OK, &json!("moving")), "{said}");
     assert_eq!((in_state(&said, "stalled"), said["underway"]["purpose"].as_str()), (0, Some("rebuild")), "{said}");
     assert!(in_state(&said, "rebuilding") > 0 && said["underway"]["seconds_left"].is_u64(), "{said}");
-    assert_eq!(client.total(None).await, 60_000, "those before serve");
+    assert_eq!((client.total(None).await, figure(&client).await), (60_000, json!(60_000)), "those before serve");
     projectors.iter_mut().for_each(Program::kill);
     let left = eventually("nobody is at it", SOON, async || {
         let (status, said) = readiness(&client).await;
@@ -226,6 +235,8 @@ async fn a_rebuild_that_is_killed_is_gone_on_with_and_readiness_says_how_far_it_
     .await;
     interactions(&client, 60_100, 100).await;
     seen_by(&client, 60_200).await;
+    all_figures_are_made(&place).await;
+    assert_eq!(figure(&client).await, json!(60_200));
     let (status, said) = readiness(&client).await;
     assert_eq!((status, &said["underway"]), (StatusCode::OK, &Value::Null), "{said}");
     let [first, second] = projectors;
