@@ -271,7 +271,7 @@ impl<P> Caller<P> {
         Who::key(&self.key.id, self.asked.correlation_id())
     }
 
-    /// Turned away by a page that says so itself.
+    /// Turned away by whoever says so in words of its own.
     pub(crate) fn turned_away(&self, api: &Api) {
         api.access.denied(&self.key, DenialReason::Role, &self.asked);
     }

@@ -139,6 +139,9 @@ async fn execute_many(State(api): State<Shared>, caller: Caller<Write>, request:
     let slices = bulk::lines(&body.bytes)?;
     let mut reader = line::Reader::new(&caller.key, head.extensions.get::<CorrelationId>(), received_at());
     let items = bulk::items(&slices, |slice| reader.read(slice)).await;
+    if reader.is_forbidden {
+        caller.turned_away(&api);
+    }
     let wants_receipt = receipts::is_wanted(&api, &head.headers)?;
     let (answer, response) = bulk::answer(&api, caller.tenant(), items, (parameters, wants_receipt)).await?;
     answer.count("command");

@@ -226,6 +226,16 @@ async fn a_thousand_refusals_of_an_hour_are_one_entry_and_other_tenants_see_noth
     assert_eq!(denied[0]["who"], id_of(client.key("analyst")));
     assert!(program.said().contains("denied"), "and it is in the log");
 
+    // Among many commands too.
+    let rule = json!({"collection": "retention_rules", "id": "default", "command": "set", "data": {"after_days": 30}});
+    let (status, answer) = answer_of(client.ndjson("/v1/commands", rule.to_string())).await;
+    assert_eq!((status.as_u16(), &answer["rejected"]), (207, &json!(1)), "{answer}");
+    eventually("the writer's refusal is noted", SOON, async || {
+        let found = entries(&client, "action=AccessDenied").await;
+        found.iter().any(|entry| entry["who"] == id_of(client.key("writer"))).then_some(())
+    })
+    .await;
+
     let other =
         done(&place, &directory, &["keys", "create", "--role", "auditor", "--name", "o", "--tenant", "other", "--json"]);
     let key = other["key"].as_str().expect("a key");

@@ -33,11 +33,13 @@ pub(super) struct Reader<'a> {
     correlation: Option<&'a CorrelationId>,
     received_at: DateTime<Utc>,
     metadata: HashMap<String, Arc<Metadata>>,
+    /// A line asked for what the key's role may not.
+    pub(super) is_forbidden: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(key: &'a KeyInfo, correlation: Option<&'a CorrelationId>, received_at: DateTime<Utc>) -> Self {
-        Self { key, correlation, received_at, metadata: HashMap::new() }
+        Self { key, correlation, received_at, metadata: HashMap::new(), is_forbidden: false }
     }
 
     pub(super) fn read(&mut self, json: &[u8]) -> Item {
@@ -52,7 +54,10 @@ impl<'a> Reader<'a> {
 
     fn ready(&mut self, line: &Line) -> Result<Ready, Problem> {
         let aggregate_type = aggregate_type(&line.collection).map_err(|problem| problem.at("/collection"))?;
-        admit(self.key, aggregate_type).map_err(|problem| problem.at("/collection"))?;
+        if let Err(problem) = admit(self.key, aggregate_type) {
+            self.is_forbidden = true;
+            return Err(problem.at("/collection"));
+        }
         aggregate_id(&line.id)?;
         let data = line.data.as_deref().map_or("{}", RawValue::get).as_bytes();
         let command = command_for(aggregate_type, &line.id, &line.command, data).map_err(|problem| {
