@@ -14,11 +14,11 @@ use crate::problem::Problem;
 use crate::proofs::tile_data;
 use crate::state::Api;
 
-/// Events that are hashed for it where the trees are behind the read models; they follow within seconds.
+/// Events of all partitions that are hashed for it where the trees are behind the read models; they follow within seconds.
 const AHEAD_MAX: u64 = 50_000;
 const READ_MAX: u64 = 5_000;
 
-/// None: this process signs nothing, or the trees are far behind.
+/// None: this process signs nothing, the trees are far behind, or it is not the first page, which has it.
 pub(super) async fn attestation(
     api: &Api,
     tenant: &TenantId,
@@ -26,7 +26,7 @@ pub(super) async fn attestation(
     query: &ExplainQuery,
     explanation: &Explanation,
 ) -> Result<Option<String>, Problem> {
-    let Some(ask) = &api.signing else { return Ok(None) };
+    let Some(ask) = api.signing.as_ref().filter(|_| query.after.is_none()) else { return Ok(None) };
     let Some(keys) = ask() else { return Ok(None) };
     let Some(partitions) = partitions(api, &explanation.marks).await? else { return Ok(None) };
     let text = |number: Option<Decimal>| number.map(|number| number.normalize().to_string());
@@ -58,14 +58,18 @@ pub(super) async fn attestation(
 async fn partitions(api: &Api, marks: &[(Partition, Position)]) -> Result<Option<Vec<PartitionHead>>, Problem> {
     let trees = Trees::new(api.store.pool().clone());
     let heads = trees.heads().await?;
-    let mut partitions = Vec::with_capacity(usize::from(api.store.partitions()));
-    for number in 0..api.store.partitions() {
+    let of = |number: u16| {
         let mark = marks.iter().find(|(partition, _)| partition.0 == number).map_or(Position(0), |(_, mark)| *mark);
         let tree = TreeId::Partition(number);
-        let stored = heads.iter().find(|head| head.tree == tree).map_or(0, |head| head.size);
-        if mark.0.saturating_sub(stored) > AHEAD_MAX {
-            return Ok(None);
-        }
+        (tree, mark, heads.iter().find(|head| head.tree == tree).map_or(0, |head| head.size))
+    };
+    let ahead: u64 = (0..api.store.partitions()).map(of).map(|(_, mark, stored)| mark.0.saturating_sub(stored)).sum();
+    if ahead > AHEAD_MAX {
+        return Ok(None);
+    }
+    let mut partitions = Vec::with_capacity(usize::from(api.store.partitions()));
+    for number in 0..api.store.partitions() {
+        let (tree, mark, stored) = of(number);
         let size = mark.0.min(stored);
         let wanted: Vec<_> = Tree::edge_places(size).into_iter().map(|place| crate::proofs::tile_id(tree, place)).collect();
         let tiles: Vec<_> = trees.tiles(&wanted).await?.into_iter().map(tile_data).collect();
