@@ -135,9 +135,12 @@ pub fn find(id: &str) -> Option<&'static Kpi> {
 }
 
 impl Kpi {
-    /// Whether facts that occur after a period may change its figures.
+    /// Whether facts that occur after a period may change its figures: what becomes of it, or a budget or searches of a month, which are
+    /// told later.
     pub fn looks_ahead(&self) -> bool {
-        self.window == Window::Cohort || ["change_failure_rate", "csat", "marketing_sourced_revenue", "mttr"].contains(&self.id)
+        let by_facts_of_later =
+            ["brand_awareness", "budget_variance", "change_failure_rate", "csat", "marketing_sourced_revenue", "mttr"];
+        self.window == Window::Cohort || by_facts_of_later.contains(&self.id)
     }
 
     /// It is how far one sum is over another, so it has a sign.

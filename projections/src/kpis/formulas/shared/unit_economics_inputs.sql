@@ -5,7 +5,7 @@ months AS (
 ),
 paying AS MATERIALIZED (
     -- What it rests on, and what ended it.
-    SELECT account_id, monthly, begins, ends /*: , concat_ws(' ', events, CASE WHEN ends < p.at THEN next_event END) AS events */
+    SELECT account_id, monthly, begins, ends /*: , {events_and_end} AS events */
     FROM ({terms}) AS terms
     WHERE pays
 ),
