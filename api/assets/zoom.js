@@ -87,7 +87,7 @@
   async function load() {
     const until = asOf || dayOf(Date.now() / 1000);
     const earliest = dayOf(seconds(until) - (PERIODS_MAX - 1) * DAYS * DAY);
-    const query = new URLSearchParams({ grain, from: earliest < from ? earliest : from, limit: 1000 });
+    const query = new URLSearchParams({ grain, from: earliest < from ? earliest : from, limit: 1000, since: false });
     for (const [name, value] of [["segment", segment], ["definition", definition], ["as_of", asOf]]) if (value) query.set(name, value);
     const answer = await fetch(`/v1/kpis/${kpi}?${query}`, { headers: { accept: "application/json" } });
     if (!answer.ok) return false;

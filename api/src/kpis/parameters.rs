@@ -38,6 +38,8 @@ pub(super) struct KpiParameters {
     pub(super) segment: Option<String>,
     /// As it was known at the end of this day, UTC; default: now
     pub(super) as_of: Option<String>,
+    /// With `as_of`, `false`: without what each figure is now, which takes long to find out of many
+    pub(super) since: Option<String>,
     /// Version of the KPI's definition; default: the one in force
     pub(super) definition: Option<String>,
     /// `json`, `csv` or `parquet`, for links, which cannot name an `Accept`
@@ -54,6 +56,8 @@ pub(super) struct KpiParameters {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) query: SeriesQuery,
+    /// With what each figure is now.
+    pub(super) since: bool,
 }
 
 impl Asked {
@@ -77,7 +81,8 @@ impl Asked {
         let after = place(parameters.cursor.as_deref())?.map(|(period, segment)| Place { period, segment });
         let (default, max) = if form == Form::Json { (PAGE_DEFAULT, PAGE_MAX) } else { (ROWS_MAX, ROWS_MAX) };
         let limit = Some(limit(parameters.limit.as_deref(), default, max)?);
-        Ok(Self { query: SeriesQuery { grain, from: first, to: last, segments, as_of, definition, after, limit, now } })
+        let since = parsed("since", parameters.since.as_deref())?.unwrap_or(true);
+        Ok(Self { since, query: SeriesQuery { grain, from: first, to: last, segments, as_of, definition, after, limit, now } })
     }
 }
 
