@@ -18,6 +18,7 @@ use domain::plan::Contradiction;
 use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
 use projections::kpis::late::Since;
+use projections::kpis::query::Known;
 use projections::kpis::series::{Series, is_due, series_by};
 use projections::kpis::shown::{Shown, Status};
 use rust_decimal::Decimal;
@@ -148,7 +149,7 @@ pub(crate) struct FigureAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     now: Option<Option<Box<RawValue>>>,
-    /// With `as_of`: `now` less `value`
+    /// With `as_of`: `now` less `value`; none where the plan in force now is in another currency
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     difference: Option<Box<RawValue>>,
@@ -224,13 +225,14 @@ impl FigureAnswer {
         }
     }
 
-    /// With what it is now, where it is of a past day.
-    fn since(grain: Grain, shown: Shown, since: Option<Since>) -> Self {
-        let Some(Since { now, late }) = since else { return Self::of(grain, shown) };
+    /// With what it is now, where it is of a past day; the currency is that of the figure in money that is shown.
+    fn since(grain: Grain, shown: Shown, since: Option<Since>, currency: Option<Currency>) -> Self {
+        let Some(Since { now, currency: currency_now, late }) = since else { return Self::of(grain, shown) };
         let (then, now) = (shown.figure.value, now.and_then(|now| now.figure.value));
+        let are_alike = currency.is_none_or(|currency| currency == currency_now);
         Self {
             now: Some(exact(now)),
-            difference: exact(now.zip(then).map(|(now, then)| now - then)),
+            difference: exact(now.zip(then).filter(|_| are_alike).map(|(now, then)| now - then)),
             late: Some(late),
             ..Self::of(grain, shown)
         }
@@ -295,7 +297,7 @@ fn is_empty(parts: &Value) -> bool {
 }
 
 fn notes(terms: &Terms, kpi: Option<&Kpi>, now: DateTime<Utc>) -> Vec<NoteAnswer> {
-    let in_force = terms.plans.in_force(now, projections::kpis::query::Known::Now);
+    let in_force = terms.in_force(now);
     let concerns = |note: &Contradiction| kpi.is_none_or(|kpi| note.kpis.contains(&kpi.id));
     in_force.plan.contradictions().into_iter().filter(concerns).map(NoteAnswer::from).collect()
 }
@@ -315,15 +317,15 @@ async fn list(
     caller: Caller<Read>,
     Parameters(parameters): Parameters<KpisParameters>,
 ) -> Result<Json<KpisAnswer>, Problem> {
-    let ask = async { Ok(terms(&api, &caller).await?) };
+    let ask = async { Ok(terms(&api, &caller, Known::Now).await?) };
     let (terms, freshness) = read(&api, parameters.after.as_deref(), ask).await?;
     let data = register().map(|kpi| KpiAnswer::of(kpi, &terms)).collect();
     Ok(Json(KpisAnswer { data, notes: notes(&terms, None, Utc::now()), freshness }))
 }
 
-async fn terms(api: &Api, caller: &Caller<Read>) -> Result<Terms, projections::Error> {
+async fn terms(api: &Api, caller: &Caller<Read>, known: Known) -> Result<Terms, projections::Error> {
     let mut connection = api.read_pool.acquire().await?;
-    Terms::load(&mut connection, "read", caller.tenant()).await
+    Terms::load(&mut connection, "read", caller.tenant(), known).await
 }
 
 /// A KPI's series
@@ -356,12 +358,12 @@ async fn show(
         if parameters.after.is_some() {
             wait_until_made(&api, caller.tenant(), &[kpi]).await?;
         }
-        let terms = terms(&api, &caller).await?;
+        let terms = terms(&api, &caller, Known::of(asked.query.as_of)).await?;
         let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &asked.query).await?;
         let found = found.ok_or_else(|| unknown_definition(asked.query.definition))?;
         let since = match form {
-            Form::Json => late::since(&api, caller.tenant(), &terms, (kpi, &asked.query), &found).await?,
-            Form::Csv | Form::Parquet => Vec::new(),
+            Form::Json if asked.since => late::since(&api, caller.tenant(), &terms, (kpi, &asked.query), &found).await?,
+            _ => Vec::new(),
         };
         Ok((found, since, terms))
     };
@@ -375,11 +377,12 @@ async fn show(
         return Ok(response);
     }
     let Series { figures, definition, computed_at, is_due, currency, in_other_currencies, .. } = series;
+    let of_money = (kpi.unit == Unit::Money).then_some(currency);
     Ok(Json(SeriesAnswer {
         data: figures
             .into_iter()
             .zip(since.into_iter().map(Some).chain(std::iter::repeat(None)))
-            .map(|(shown, since)| FigureAnswer::since(grain, shown, since))
+            .map(|(shown, since)| FigureAnswer::since(grain, shown, since, of_money))
             .collect(),
         next,
         kpi: KpiAnswer::of(kpi, &terms),
@@ -388,7 +391,7 @@ async fn show(
         as_of: asked.query.as_of,
         computed_at,
         due: is_due,
-        currency: (kpi.unit == Unit::Money).then_some(currency),
+        currency: of_money,
         left_out: LeftOutAnswer::of(in_other_currencies, currency),
         notes: notes(&terms, Some(kpi), now),
         freshness,

@@ -4,5 +4,5 @@
 
 mod query;
 
-pub(crate) use query::series_in;
 pub use query::{Period, SeriesQuery, Since, add_since, first_month, series};
+pub(crate) use query::{first_month_in, series_in};

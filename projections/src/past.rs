@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::kpis::{self, Kpi};
 use domain::north_star::DEFINITION_1;
 use domain::period::midnight;
@@ -207,24 +207,23 @@ async fn figures(
     query: &PastQuery<'_>,
     kpi: &'static Kpi,
 ) -> Result<Vec<Beside<FigureThen>>, Error> {
-    let then_terms = Terms::load(connection, views, query.tenant).await?;
-    let live_terms = Terms::load(connection, "read", query.tenant).await?;
+    let known = Known::of(Some(as_of(query.before)));
+    let then_terms = Terms::load(connection, views, query.tenant, Known::Now).await?;
+    let known_terms = Terms::load(connection, "read", query.tenant, known).await?;
+    let live_terms = Terms::load(connection, "read", query.tenant, Known::Now).await?;
     // All three by the definition that held then.
     let definition = then_terms.definitions.of(kpi, None).map(|(version, _)| version);
-    let day_end = midnight(as_of(query.before) + Days::new(1)).min(query.now);
-    let known = Known::Before(midnight(as_of(query.before) + Days::new(1)));
-    let as_known = live_terms.as_known(connection, "read", query.tenant, known).await?;
     let asked = [
-        (views, &then_terms, query.before.min(query.now), Known::Now),
-        ("read", &as_known, day_end, known),
-        ("read", &live_terms, query.now, Known::Now),
+        (views, &then_terms, query.before.min(query.now)),
+        ("read", &known_terms, known.moment(query.now)),
+        ("read", &live_terms, query.now),
     ];
     let mut segments: BTreeMap<String, [Option<FigureThen>; 3]> = BTreeMap::new();
-    for (at, (schema, terms, now, known)) in asked.into_iter().enumerate() {
+    for (at, (schema, terms, now)) in asked.into_iter().enumerate() {
         if midnight(query.month) >= now {
             continue; // it had not begun
         }
-        let evaluation = Evaluation { schema, tenant: query.tenant, kpi, terms, definition, now, known };
+        let evaluation = Evaluation { schema, tenant: query.tenant, kpi, terms, definition, now };
         for shown in evaluation.over(connection, Grain::Month, &[query.month]).await? {
             let segment = shown.figure.segment.clone();
             segments.entry(segment).or_default()[at] = Some(shown.into());

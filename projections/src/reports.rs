@@ -12,9 +12,8 @@ pub mod risks;
 pub mod service_levels;
 pub mod unit_economics;
 
-use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
 use domain::kpis::{Kpi, find};
-use domain::period::midnight;
 use domain::plan::Contradiction;
 use domain::{Grain, TenantId};
 use sqlx::PgPool;
@@ -53,7 +52,7 @@ pub struct Report<T> {
 impl Asked<'_> {
     /// The moment that the report is about.
     fn at(&self) -> DateTime<Utc> {
-        self.as_of.map_or(self.now, |day| midnight(day + Days::new(1)).min(self.now))
+        self.known().moment(self.now)
     }
 
     /// The last day of it.
@@ -63,11 +62,11 @@ impl Asked<'_> {
 
     /// What was recorded from this moment on is not known.
     fn known_before(&self) -> Option<DateTime<Utc>> {
-        self.as_of.map(|day| midnight(day + Days::new(1)))
+        self.known().before()
     }
 
     fn known(&self) -> Known {
-        self.known_before().map_or(Known::Now, Known::Before)
+        Known::of(self.as_of)
     }
 }
 
@@ -83,12 +82,12 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     async fn begin(pool: &'a PgPool, asked: Asked<'a>) -> Result<Self, Error> {
-        let terms = Terms::load(&mut *pool.acquire().await?, "read", asked.tenant).await?;
+        let terms = Terms::load(&mut *pool.acquire().await?, "read", asked.tenant, asked.known()).await?;
         Ok(Self { pool, asked, terms, kpis: Vec::new(), computed_at: None, is_due: false })
     }
 
     fn in_force(&self) -> InForce<'_> {
-        self.terms.plans.in_force(self.asked.at(), self.asked.known())
+        self.terms.in_force(self.asked.now)
     }
 
     /// Figures of a KPI from the period that holds `from` to the one that holds `to`.

@@ -15,7 +15,7 @@ use super::view::View;
 use super::words::{label, period, segment_label, tick, unbroken};
 
 /// What a card shows, in words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Card {
     pub(super) id: &'static str,
     pub(super) name: &'static str,
@@ -51,7 +51,7 @@ pub(super) struct Card {
 }
 
 /// A segment's figure, with its own trend.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) value: String,
@@ -67,7 +67,7 @@ pub(super) struct StatusWord {
 }
 
 /// Against the period before.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Change {
     pub(super) class: &'static str,
     pub(super) icon: &'static str,

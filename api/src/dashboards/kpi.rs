@@ -225,9 +225,13 @@ pub(super) async fn kpi(
         now: view.now,
     };
     let ask = async {
-        let terms =
-            Terms::load(&mut *api.read_pool.acquire().await.map_err(projections::Error::from)?, "read", caller.tenant())
-                .await?;
+        let terms = Terms::load(
+            &mut *api.read_pool.acquire().await.map_err(projections::Error::from)?,
+            "read",
+            caller.tenant(),
+            Known::of(view.as_of),
+        )
+        .await?;
         let unknown = || Problem::parameter("definition", format!("{} does not exist", definition.unwrap_or_default()));
         let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &query).await?.ok_or_else(unknown)?;
         let mut split = Vec::new();
@@ -252,7 +256,7 @@ pub(super) async fn kpi(
         let then = grain.before(shown.figure.period, back);
         earlier.iter().find(|past| past.figure.period == then && past.figure.segment == shown.figure.segment)
     };
-    let plan = terms.plans.in_force(view.now, Known::Now).plan;
+    let plan = terms.in_force(view.now).plan;
     let count = u32::try_from(grain.between(from, to).count()).expect("no more than a page shows");
     let setting = Setting { view: &view, locale, currency: plan.currency.as_str(), periods: count, last: to };
     let card = Card::of(&Beside { kpi, grain, series: of_one(&found, segment.is_some()) }, setting);

@@ -1,12 +1,14 @@
 //! What has changed a figure since a past day: the parts that add something else to it than they did, each with the events that were
 //! recorded since.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::NaiveDate;
-use domain::kpis::find;
+use domain::kpis::{Unit, find};
 use projections::kpis::late::{Late, LatePart};
 use rust_decimal::Decimal;
 
@@ -96,14 +98,14 @@ pub(super) async fn late(
     let query = asked(kpi, &parameters, view.now)?;
     let (found, freshness) = read(&api, None, changes(&api, caller.tenant(), kpi, &query)).await?;
     let locale = Locale::of(&headers);
-    let writing = Writing { kpi, locale, currency: found.currency.as_str() };
+    let writings = [&found.currency_then, &found.currency].map(|currency| Writing { kpi, locale, currency: currency.as_str() });
     let names = in_order(found.totals.amounts.keys().map(String::as_str));
     let next = found.parts.last().filter(|_| found.has_more).map(|part| cursor(query.period, &part.part));
     let Late { then, now, definition, parts, totals, .. } = &found;
     let value = |shown: &Option<projections::kpis::shown::Shown>| shown.as_ref().and_then(|shown| shown.figure.value);
     let (then, now) = (value(then), value(now));
-    let written = locale.figures(kpi, writing.currency, now.into_iter().chain(then));
-    let told = |value: Option<Decimal>| value.map(|value| written.value(value));
+    let [written_then, written] = writings.map(|writing| locale.figures(kpi, writing.currency, now.into_iter().chain(then)));
+    let is_comparable = kpi.unit != Unit::Money || found.currency == found.currency_then;
     let exact = |value: Option<Decimal>| value.map_or(String::new(), |value| value.normalize().to_string());
     let pairs = parameters.pairs(&query.grain.name(query.period));
     let explain = view.of_page(&format!("/dashboards/kpis/{}/explain", kpi.id), view.own.clone());
@@ -113,18 +115,18 @@ pub(super) async fn late(
         segment: (query.segment != "all").then(|| segment_label(&query.segment)),
         day: query.as_of,
         definition: *definition,
-        then: told(then),
-        now: told(now),
-        difference: now.zip(then).map(|(now, then)| written.difference(now - then)),
+        then: then.map(|value| written_then.value(value)),
+        now: now.map(|value| written.value(value)),
+        difference: now.zip(then).filter(|_| is_comparable).map(|(now, then)| written.difference(now - then)),
         exact: [exact(then), exact(now)],
-        sums: names.iter().map(|name| Sum::of(name, totals.amounts[*name], writing)).collect(),
+        sums: names.iter().map(|name| Sum::of(name, totals.amounts[*name], writings)).collect(),
         part_count: locale.count(totals.parts),
         event_count: locale.count(totals.events),
         shown: parts.len(),
         names: names.iter().map(|name| label(name)).collect(),
         has_values: parts.iter().any(|part| part.value_then.is_some() || part.value_now.is_some()),
         has_notes: parts.iter().any(|part| part.note.is_some()),
-        parts: parts.iter().map(|part| PartRow::of(part, &names, writing)).collect(),
+        parts: parts.iter().map(|part| PartRow::of(part, &names, writings)).collect(),
         explain,
         first: parameters.cursor.is_some().then(|| view.to(&view.path)),
         next: next.map(|next| view.here_with(&[("cursor", &next)])),
@@ -134,32 +136,36 @@ pub(super) async fn late(
 }
 
 impl Sum {
-    fn of(name: &str, (then, now): (Decimal, Decimal), writing: Writing<'_>) -> Self {
+    fn of(name: &str, (then, now): (Decimal, Decimal), [of_then, of_now]: [Writing<'_>; 2]) -> Self {
         let sign = if now > then { "+" } else { "" };
         Self {
             name: label(name),
-            then: writing.amount(name, then),
-            now: writing.amount(name, now),
-            difference: format!("{sign}{}", writing.amount(name, now - then)),
+            then: of_then.amount(name, then),
+            now: of_now.amount(name, now),
+            difference: match of_then.currency == of_now.currency {
+                true => format!("{sign}{}", of_now.amount(name, now - then)),
+                false => String::new(),
+            },
         }
     }
 }
 
 impl PartRow {
-    fn of(part: &LatePart, names: &[&str], writing: Writing<'_>) -> Self {
+    fn of(part: &LatePart, names: &[&str], [of_then, of_now]: [Writing<'_>; 2]) -> Self {
         let (kind, name) = part.part.split_once(':').unwrap_or(("", &part.part));
-        let amount = |of: &Option<std::collections::BTreeMap<String, Decimal>>, name: &str| {
+        let amount = |writing: Writing<'_>, of: &Option<BTreeMap<String, Decimal>>, name: &str| {
             of.as_ref().and_then(|amounts| amounts.get(name)).map_or(String::new(), |amount| writing.amount(name, *amount))
         };
-        let value = |value: Option<Decimal>| value.map_or(String::new(), |value| writing.own_value(value));
+        let value =
+            |writing: Writing<'_>, value: Option<Decimal>| value.map_or(String::new(), |value| writing.own_value(value));
         Self {
             kind: kind_beside(kind, name),
             name: name.to_owned(),
             amounts: names
                 .iter()
-                .map(|name| ThenAndNow { then: amount(&part.then, name), now: amount(&part.now, name) })
+                .map(|name| ThenAndNow { then: amount(of_then, &part.then, name), now: amount(of_now, &part.now, name) })
                 .collect(),
-            value: ThenAndNow { then: value(part.value_then), now: value(part.value_now) },
+            value: ThenAndNow { then: value(of_then, part.value_then), now: value(of_now, part.value_now) },
             note: part.note.clone(),
             events: part.events.iter().take(EVENTS_SHOWN).cloned().collect(),
             more_events: part.event_count.saturating_sub(EVENTS_SHOWN.min(part.events.len()) as u64),

@@ -118,16 +118,12 @@ pub(super) async fn overview(
         Ok((terms, found, past::standing(&api, caller.tenant(), &view).await?, counted))
     };
     let ((terms, found, standing, counted), freshness) = read(&api, None, ask).await?;
-    let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
+    let in_force = terms.in_force(view.now);
     let setting =
         Setting { view: &view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS, last: view.last_day() };
+    let cards: Vec<(&Beside, Card)> = found.iter().map(|beside| (beside, Card::of(beside, setting))).collect();
     let cards = |of: &dyn Fn(&Beside, &Card) -> bool| -> Vec<Card> {
-        found
-            .iter()
-            .map(|beside| (beside, Card::of(beside, setting)))
-            .filter(|(beside, card)| of(beside, card))
-            .map(|(_, card)| card)
-            .collect()
+        cards.iter().filter(|(beside, card)| of(beside, card)).map(|(_, card)| card.clone()).collect()
     };
     let north_star = cards(&|_, card| card.id == "active_capsule_interactions").pop();
     page(&OverviewPage {
@@ -184,7 +180,7 @@ pub(super) async fn prepare(
 }
 
 pub(super) fn cards_of((terms, found): &(Terms, Vec<Beside>), view: &View, locale: Locale) -> Vec<Card> {
-    let in_force = terms.plans.in_force(view.now, projections::kpis::query::Known::Now);
+    let in_force = terms.in_force(view.now);
     let setting = Setting { view, locale, currency: in_force.plan.currency.as_str(), periods: PERIODS, last: view.last_day() };
     found.iter().map(|beside| Card::of(beside, setting)).collect()
 }

@@ -18,8 +18,8 @@ use serde::Deserialize;
 use super::card::{Card, Setting, StatusWord, points};
 use super::format::Locale;
 use super::past::{self, Changed, Wanted};
+use super::reports::Chart;
 use super::reports::risks::Risk;
-use super::reports::{Chart, in_force};
 use super::session::Viewer;
 use super::since::SinceWords;
 use super::view::{Choice, View, ViewParameters};
@@ -246,15 +246,15 @@ pub(super) async fn pack(
         Ok((terms, board, parts, risks, changed))
     };
     let ((terms, board, parts, risks, changed), freshness) = read(&api, None, ask).await?;
-    let plan = in_force(&terms, &view).plan;
+    let plan = terms.in_force(view.now).plan;
     let setting = Setting { view: &view, locale, currency: plan.currency.as_str(), periods: PERIODS, last };
+    let cards: Vec<(&Beside, Card)> = board.iter().map(|beside| (beside, Card::of(beside, setting))).collect();
+    let count = |class: &str| cards.iter().filter(|(_, card)| card.status.class == class).count();
     let cards = |of: &dyn Fn(&Beside, &Card) -> bool| -> Vec<Card> {
-        let card = |beside| (beside, Card::of(beside, setting));
-        board.iter().map(card).filter(|(beside, card)| of(beside, card)).map(|(_, card)| card).collect()
+        cards.iter().filter(|(beside, card)| of(beside, card)).map(|(_, card)| card.clone()).collect()
     };
     let is_north_star = |beside: &Beside| beside.kpi.id == "active_capsule_interactions";
     let north_star = board.iter().find(|beside| is_north_star(beside)).expect("the register has the north star");
-    let count = |class: &str| cards(&|_, card| card.status.class == class).len();
     let after = grain.next(last + Days::new(1)) - Days::new(1);
     let on = |day: NaiveDate| format!("{path}?as_of={day}");
     page(&PackPage {

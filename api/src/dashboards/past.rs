@@ -1,5 +1,5 @@
 //! Figures as they were known at the end of a past day. They follow from what was recorded until then, so they never change
-//! again: each is made once and kept, and a page that asks for many says how far they are until all are there.
+//! again: each is made once and kept for an hour, and a page that asks for many says how far they are until all are there.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,14 @@ use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
 use domain::period::midnight;
-use domain::{Grain, TenantId};
+use domain::{Grain, Partition, Position, TenantId};
 use projections::kpis::evaluate::Terms;
-use projections::kpis::late::Since;
+use projections::kpis::late::{Since, since as beside};
 use projections::kpis::query::Known;
 use projections::kpis::series::{Beside, BoardQuery, Segments, Series, SeriesQuery, board_queries, series_by};
 use projections::kpis::shown::Shown;
 use projections::stages::{self, Standing};
+use tokio::sync::OnceCell;
 
 use super::card::headline;
 use super::view::View;
@@ -61,17 +62,18 @@ struct Key {
 #[derive(Debug)]
 struct Kept<T> {
     made: T,
-    /// The read models were behind, so that it may lack what was recorded in time.
-    until: Option<Instant>,
+    until: Instant,
 }
 
 impl<T: Clone> Kept<T> {
+    /// Not for long where the read models were behind, so that it may lack what was recorded in time; not for ever, as they may have been
+    /// wrong, and mended since.
     fn of(made: T, is_behind: bool) -> Self {
-        Self { made, until: is_behind.then(|| Instant::now() + KEPT_WHILE_BEHIND) }
+        Self { made, until: Instant::now() + if is_behind { KEPT_WHILE_BEHIND } else { KEPT_FOR } }
     }
 
     fn made(&self) -> Option<T> {
-        self.until.is_none_or(|until| until > Instant::now()).then(|| self.made.clone())
+        (self.until > Instant::now()).then(|| self.made.clone())
     }
 }
 
@@ -79,6 +81,7 @@ impl<T: Clone> Kept<T> {
 const KEPT_MAX: usize = 8_000;
 const STANDINGS_MAX: usize = 1_000;
 const SINCE_KEPT_FOR: Duration = Duration::from_secs(60);
+const KEPT_FOR: Duration = Duration::from_secs(3_600);
 const KEPT_WHILE_BEHIND: Duration = Duration::from_secs(60);
 /// So long a page waits before it says how far it is.
 const WAIT_MAX: Duration = Duration::from_secs(3);
@@ -178,7 +181,7 @@ pub(super) async fn board(
     if query.as_of.is_none() {
         return Ok(projections::kpis::series::board(&api.read_pool, tenant, kpis, query).await?);
     }
-    let terms = terms(api, tenant).await?;
+    let terms = terms(api, tenant, query.as_of).await?;
     let mut board = Vec::with_capacity(kpis.len());
     for wanted in wanted(kpis, query) {
         let series = series(api, tenant, &terms, &wanted).await?;
@@ -210,6 +213,7 @@ pub(super) async fn changed(
     let present = BoardQuery { as_of: None, ..*query };
     let (_, present) = projections::kpis::series::board(&api.read_pool, tenant, &kpis, &present).await?;
     let wanted = wanted(&kpis, query);
+    let first_late = OnceCell::new();
     let mut changed = Vec::new();
     for ((then, now), wanted) in board.iter().zip(&present).zip(&wanted).filter(|((then, _), _)| then.kpi.has_total) {
         let figures: Vec<&Shown> = then.series.figures.iter().collect();
@@ -219,7 +223,7 @@ pub(super) async fn changed(
         if now.series.figures.iter().find(is_same).and_then(|shown| shown.figure.value) == about.figure.value {
             continue;
         }
-        if let Some(since) = since(api, tenant, terms, wanted, about).await? {
+        if let Some(since) = since(api, tenant, (terms, &first_late), (wanted, about)).await? {
             changed.push(Changed { kpi: then.kpi, grain: then.grain, then: about.clone(), since });
         }
     }
@@ -227,8 +231,14 @@ pub(super) async fn changed(
 }
 
 /// What one figure of a past day is now.
-async fn since(api: &Api, tenant: &TenantId, terms: &Terms, wanted: &Wanted, then: &Shown) -> Result<Option<Since>, Problem> {
+async fn since(
+    api: &Api,
+    tenant: &TenantId,
+    (terms, first_late): (&Terms, &OnceCell<Vec<(Partition, Position)>>),
+    (wanted, then): (&Wanted, &Shown),
+) -> Result<Option<Since>, Problem> {
     let Some(key) = Key::of(tenant, terms, wanted) else { return Ok(None) };
+    let day = key.as_of;
     let key = (key, then.figure.period);
     let kept = || api.past.since.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
@@ -241,10 +251,12 @@ async fn since(api: &Api, tenant: &TenantId, terms: &Terms, wanted: &Wanted, the
         definition: then.definition,
         computed_at: None,
         is_due: false,
-        currency: terms.plans.in_force(wanted.query.now, Known::Now).plan.currency,
+        currency: terms.currency(wanted.query.now),
         in_other_currencies: 0,
     };
-    let found = late::since(api, tenant, terms, (wanted.kpi, &wanted.query), &series).await?.pop();
+    let asked = (wanted.kpi, &wanted.query);
+    let first_late = first_late.get_or_try_init(|| late::first_late(api, day)).await?;
+    let found = beside(&api.read_pool, tenant, terms, asked, &series, first_late).await?.pop();
     let mut kept = kept();
     kept.retain(|_, (_, until)| *until > now);
     if let Some(since) = found.clone().filter(|_| kept.len() < KEPT_MAX) {
@@ -253,9 +265,9 @@ async fn since(api: &Api, tenant: &TenantId, terms: &Terms, wanted: &Wanted, the
     Ok(found)
 }
 
-pub(super) async fn terms(api: &Api, tenant: &TenantId) -> Result<Terms, Problem> {
+async fn terms(api: &Api, tenant: &TenantId, as_of: Option<NaiveDate>) -> Result<Terms, Problem> {
     let mut connection = api.read_pool.acquire().await.map_err(projections::Error::from)?;
-    Ok(Terms::load(&mut connection, "read", tenant).await?)
+    Ok(Terms::load(&mut connection, "read", tenant, Known::of(as_of)).await?)
 }
 
 pub(super) fn wanted(kpis: &[&'static Kpi], query: &BoardQuery) -> Vec<Wanted> {
@@ -273,7 +285,7 @@ pub(super) async fn prepare(
         return Ok(None);
     }
     let tenant = caller.tenant();
-    let terms = Arc::new(terms(api, tenant).await?);
+    let terms = Arc::new(terms(api, tenant, view.as_of).await?);
     let of: Vec<(Key, Wanted)> =
         wanted.into_iter().filter_map(|wanted| Some((Key::of(tenant, &terms, &wanted)?, wanted))).collect();
     let missing: Vec<(Key, Wanted)> = of.iter().filter(|(key, _)| api.past.find(key).is_none()).cloned().collect();

@@ -11,13 +11,8 @@ mod unit_economics;
 
 use axum::Router;
 use axum::routing::get;
-use chrono::Days;
 use domain::kpis::{Kpi, KpiFunction, Unit, find};
-use domain::period::midnight;
 use domain::{Grain, TenantId};
-use projections::kpis::evaluate::Terms;
-use projections::kpis::plans::InForce;
-use projections::kpis::query::Known;
 use projections::kpis::series::{Segments, SeriesQuery};
 use projections::kpis::shown::Status;
 use projections::reports::{Asked, Report};
@@ -157,14 +152,6 @@ impl Writing<'_> {
 
 fn asked<'a>(view: &View, tenant: &'a TenantId) -> Asked<'a> {
     Asked { tenant, as_of: view.as_of, now: view.now }
-}
-
-/// The plan in force at the moment that the page is about.
-pub(super) fn in_force<'a>(terms: &'a Terms, view: &View) -> InForce<'a> {
-    match view.as_of.map(|day| midnight(day + Days::new(1))) {
-        Some(moment) => terms.plans.in_force(moment, Known::Before(moment)),
-        None => terms.plans.in_force(view.now, Known::Now),
-    }
 }
 
 /// The figures of the period that is looked at, and of so many before it.

@@ -1,7 +1,7 @@
 //! What is known now of a figure that is shown as of a past day, in words.
 
 use domain::Grain;
-use domain::kpis::Kpi;
+use domain::kpis::{Kpi, Unit};
 use projections::kpis::late::Since;
 use projections::kpis::shown::Shown;
 
@@ -33,12 +33,15 @@ impl SinceWords {
         if before == now && since.late == 0 {
             return None;
         }
-        let difference = now.zip(before).map(|(now, before)| now - before).filter(|difference| !difference.is_zero());
-        let written = locale.figures(kpi, currency, now.into_iter().chain(before));
+        let currency_now = since.currency.as_str();
+        let is_comparable = kpi.unit != Unit::Money || currency == currency_now;
+        let difference = now.zip(before).map(|(now, before)| now - before);
+        let difference = difference.filter(|difference| is_comparable && !difference.is_zero());
+        let written = locale.figures(kpi, currency_now, now.into_iter().chain(before));
         let count = locale.count(since.late);
         Some(Self {
             now: match now {
-                Some(_) if now == before => "the same".to_owned(),
+                Some(_) if is_comparable && now == before => "the same".to_owned(),
                 Some(now) => written.value(now),
                 None => "no data".to_owned(),
             },

@@ -9,6 +9,7 @@ use domain::kpis::{Kpi, Unit};
 use domain::money::Currency;
 use domain::{Grain, TenantId};
 use projections::kpis::explain::{ExplainQuery, Explanation, LeftOut, LeftOutPart, Part, Totals, explain};
+use projections::kpis::query::Known;
 use projections::kpis::series::Segments;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -87,7 +88,7 @@ struct ExplanationAnswer {
     #[schema(value_type = Option<String>)]
     currency: Option<Currency>,
     /// Signed: the figure, its definition, and the trees of exactly the events that it follows from (docs/proof-format.md); null: this
-    /// server signs nothing
+    /// server signs nothing, its trees are far behind for the moment, or it is not the first page
     attestation: Option<String>,
     freshness: Freshness,
 }
@@ -255,7 +256,7 @@ async fn show(
     let ask = async {
         let explanation = explanation(&api, caller.tenant(), kpi, &query).await?;
         let attestation = attestation(&api, caller.tenant(), kpi, &query, &explanation).await?;
-        Ok((explanation, attestation, terms(&api, &caller).await?))
+        Ok((explanation, attestation, terms(&api, &caller, Known::of(query.as_of)).await?))
     };
     let ((explanation, attestation, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
     let Explanation { figure, definition, parameters, currency, parts, has_more, totals, left_out, marks: _ } = explanation;

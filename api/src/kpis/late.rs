@@ -8,9 +8,10 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::{Kpi, Unit};
 use domain::money::Currency;
 use domain::period::midnight;
-use domain::{Grain, TenantId};
+use domain::{Grain, Partition, Position, TenantId};
 use projections::kpis::evaluate::Terms;
 use projections::kpis::late::{Late, LatePart, LateQuery, LateTotals, Since, late, since as beside};
+use projections::kpis::query::Known;
 use projections::kpis::series::{Series, SeriesQuery};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -44,7 +45,7 @@ struct LateAnswer {
     then: Option<FigureAnswer>,
     /// As it is known now; null: there is no data
     now: Option<FigureAnswer>,
-    /// The value now less the value then
+    /// The value now less the value then; null where they are in two currencies
     #[schema(value_type = Option<f64>)]
     difference: Option<Box<RawValue>>,
     kpi: KpiAnswer,
@@ -59,6 +60,10 @@ struct LateAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     currency: Option<Currency>,
+    /// That of the plan in force then, where it was another
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    currency_then: Option<Currency>,
     freshness: Freshness,
 }
 
@@ -124,15 +129,15 @@ impl From<LateTotals> for LateTotalsAnswer {
 
 /// What is asked, in types: as an explanation is asked for, of a past day.
 pub(crate) fn asked(kpi: &Kpi, parameters: &ExplainParameters, now: DateTime<Utc>) -> Result<LateQuery, Problem> {
-    if parameters.as_of.is_none() {
-        return Err(Problem::parameter("as_of", "is missing: the last day, UTC, whose knowledge the present is compared with"));
-    }
     let query = explained(kpi, parameters, now)?;
+    let Some(as_of) = query.as_of else {
+        return Err(Problem::parameter("as_of", "is missing: the last day, UTC, whose knowledge the present is compared with"));
+    };
     Ok(LateQuery {
         grain: query.grain,
         period: query.period,
         segment: query.segment,
-        as_of: query.as_of.unwrap_or_else(|| now.date_naive()),
+        as_of,
         definition: query.definition,
         after: query.after,
         limit: query.limit,
@@ -142,7 +147,7 @@ pub(crate) fn asked(kpi: &Kpi, parameters: &ExplainParameters, now: DateTime<Utc
 
 /// What has changed a figure since, of one moment.
 pub(crate) async fn changes(api: &Api, tenant: &TenantId, kpi: &'static Kpi, query: &LateQuery) -> Result<Late, Problem> {
-    let first_late = api.store.first_since(midnight(query.as_of + Days::new(1))).await?;
+    let first_late = first_late(api, query.as_of).await?;
     let found = late(&api.read_pool, tenant, kpi, query, &first_late).await?;
     found.ok_or_else(|| unknown_definition(query.definition))
 }
@@ -156,8 +161,13 @@ pub(crate) async fn since(
     then: &Series,
 ) -> Result<Vec<Since>, Problem> {
     let Some(day) = asked.1.as_of else { return Ok(Vec::new()) };
-    let first_late = api.store.first_since(midnight(day + Days::new(1))).await?;
+    let first_late = first_late(api, day).await?;
     Ok(beside(&api.read_pool, tenant, terms, asked, then, &first_late).await?)
+}
+
+/// Of each partition the first position that was recorded after a day.
+pub(crate) async fn first_late(api: &Api, day: NaiveDate) -> Result<Vec<(Partition, Position)>, Problem> {
+    Ok(api.store.first_since(midnight(day + Days::new(1))).await?)
 }
 
 /// What has changed a figure since a past day
@@ -182,12 +192,14 @@ async fn show(
     let query = asked(kpi, &parameters, Utc::now())?;
     let ask = async {
         let found = changes(&api, caller.tenant(), kpi, &query).await?;
-        Ok((found, terms(&api, &caller).await?))
+        Ok((found, terms(&api, &caller, Known::Now).await?))
     };
     let ((found, terms), freshness) = read(&api, parameters.after.as_deref(), ask).await?;
-    let Late { then, now, definition, currency, parts, has_more, totals } = found;
+    let Late { then, now, definition, currency_then, currency, parts, has_more, totals } = found;
     let value = |shown: &Option<projections::kpis::shown::Shown>| shown.as_ref().and_then(|shown| shown.figure.value);
-    let difference = value(&now).zip(value(&then)).map(|(now, then)| now - then);
+    let is_money = kpi.unit == Unit::Money;
+    let are_alike = !is_money || currency == currency_then;
+    let difference = value(&now).zip(value(&then)).filter(|_| are_alike).map(|(now, then)| now - then);
     let next = parts.last().filter(|_| has_more).map(|part| cursor(query.period, &part.part));
     Ok(Json(LateAnswer {
         data: parts.into_iter().map(LatePartAnswer::from).collect(),
@@ -202,7 +214,8 @@ async fn show(
         segment: query.segment,
         definition,
         as_of: query.as_of,
-        currency: (kpi.unit == Unit::Money).then_some(currency),
+        currency: is_money.then_some(currency),
+        currency_then: (!are_alike).then_some(currency_then),
         freshness,
     }))
 }

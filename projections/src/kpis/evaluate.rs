@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::kpis::Kpi;
+use domain::money::Currency;
 use domain::period::midnight;
 use domain::{Grain, TenantId};
 use rust_decimal::Decimal;
@@ -11,13 +12,13 @@ use sqlx::PgConnection;
 
 use super::definitions::Definitions;
 use super::formula::formula;
-use super::plans::Plans;
+use super::plans::{InForce, Plans};
 use super::query::{Known, Question, figures};
 use super::shown::Shown;
 use crate::error::Error;
 use crate::facts::columns::{aggregate_types, table_name};
 
-/// What every figure of a tenant is made and judged by.
+/// What every figure of a tenant is made and judged by, as far as it is known.
 #[derive(Debug, Clone)]
 pub struct Terms {
     pub plans: Plans,
@@ -25,22 +26,25 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// From the views of one schema.
-    pub async fn load(connection: &mut PgConnection, schema: &str, tenant: &TenantId) -> Result<Self, Error> {
-        let plans = Plans::load(connection, schema, tenant).await?;
+    /// From the views of one schema, by what is known.
+    pub async fn load(connection: &mut PgConnection, schema: &str, tenant: &TenantId, known: Known) -> Result<Self, Error> {
+        let plans = Plans::load(connection, schema, tenant, known).await?;
         Ok(Self { plans, definitions: Definitions::load(connection, schema, tenant).await? })
     }
 
-    /// With what is known by a moment of when the company began.
-    pub(crate) async fn as_known(
-        &self,
-        connection: &mut PgConnection,
-        schema: &str,
-        tenant: &TenantId,
-        known: Known,
-    ) -> Result<Self, Error> {
-        let plans = self.plans.clone().as_known(connection, schema, tenant, known).await?;
-        Ok(Self { plans, definitions: self.definitions.clone() })
+    /// The moment that a question asked now is about.
+    pub fn moment(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.plans.known().moment(now)
+    }
+
+    /// The plan in force at that moment.
+    pub fn in_force(&self, now: DateTime<Utc>) -> InForce<'_> {
+        self.plans.in_force(self.moment(now))
+    }
+
+    /// Its currency.
+    pub fn currency(&self, now: DateTime<Utc>) -> Currency {
+        self.in_force(now).plan.currency
     }
 }
 
@@ -55,7 +59,6 @@ pub struct Evaluation<'a> {
     /// The version of the definition; default: the one adopted last.
     pub definition: Option<u16>,
     pub now: DateTime<Utc>,
-    pub known: Known,
 }
 
 impl Evaluation<'_> {
@@ -70,14 +73,14 @@ impl Evaluation<'_> {
             grain,
             periods,
             now: self.now,
-            known: self.known,
             plans: &self.terms.plans,
+            at_close: false,
             definition: &parameters,
         };
         let found = figures(connection, self.schema, &question).await?;
         let mut at_close = self.at_close(connection, &question).await?;
         let shown = |figure: super::query::Figure| {
-            let in_force = self.terms.plans.in_force(midnight(grain.next(figure.period)).min(self.now), self.known);
+            let in_force = self.terms.plans.in_force(midnight(grain.next(figure.period)).min(self.now));
             let before = at_close.remove(&(figure.period, figure.segment.clone()));
             Shown::of(self.kpi, grain, self.now, in_force, figure, (version, before))
         };
@@ -98,7 +101,7 @@ impl Evaluation<'_> {
         // Where history was brought in later, most periods had closed before anything was known.
         let first_known = self.first_known(connection).await?;
         closed.retain(|start| first_known.is_some_and(|moment| moment < midnight(question.grain.next(*start))));
-        let question = Question { periods: &closed, known: Known::AtClose, ..question.clone() };
+        let question = Question { periods: &closed, at_close: true, ..question.clone() };
         let found = figures(connection, self.schema, &question).await?;
         Ok(found.into_iter().filter_map(|figure| Some(((figure.period, figure.segment), figure.value?))).collect())
     }

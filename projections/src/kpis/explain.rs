@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::kpis::Kpi;
 use domain::money::Currency;
 use domain::period::midnight;
@@ -121,13 +121,11 @@ pub async fn explain(
     query: &ExplainQuery,
 ) -> Result<Option<Explanation>, Error> {
     let mut transaction = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-    let terms = Terms::load(&mut transaction, "read", tenant).await?;
+    let known = Known::of(query.as_of);
+    let terms = Terms::load(&mut transaction, "read", tenant, known).await?;
     let Some((definition, parameters)) = terms.definitions.of(kpi, query.definition) else { return Ok(None) };
-    let known_before = query.as_of.map(|day| midnight(day + Days::new(1)));
-    let now = known_before.map_or(query.now, |moment| moment.min(query.now));
-    let known = known_before.map_or(Known::Now, Known::Before);
-    let terms = terms.as_known(&mut transaction, "read", tenant, known).await?;
-    let evaluation = Evaluation { schema: "read", tenant, kpi, terms: &terms, definition: Some(definition), now, known };
+    let now = known.moment(query.now);
+    let evaluation = Evaluation { schema: "read", tenant, kpi, terms: &terms, definition: Some(definition), now };
     let figures = evaluation.over(&mut transaction, query.grain, &[query.period]).await?;
     let figure = figures.into_iter().find(|shown| shown.figure.segment == query.segment);
     let question = Question {
@@ -136,8 +134,8 @@ pub async fn explain(
         grain: query.grain,
         periods: &[query.period],
         now,
-        known,
         plans: &terms.plans,
+        at_close: false,
         definition: &parameters,
     };
     let page = Page { segment: &query.segment, after: query.after.as_deref(), limit: query.limit };
@@ -147,7 +145,7 @@ pub async fn explain(
     }
     let marks = marks(&mut *transaction).await?.into_iter().map(|mark| (mark.partition, mark.next_position)).collect();
     transaction.commit().await?;
-    let currency = terms.plans.in_force(midnight(query.grain.next(query.period)).min(now), known).plan.currency;
+    let currency = terms.plans.in_force(midnight(query.grain.next(query.period)).min(now)).plan.currency;
     let Found { parts, has_more, totals, left_out } = found;
     Ok(Some(Explanation { figure, definition, parameters, currency, parts, has_more, totals, left_out, marks }))
 }
@@ -179,11 +177,6 @@ pub async fn parts_of(
     let statement = include_str!("explain.sql").replace("{told}", &parts(question.kpi, schema, "segment = $10"));
     let period = *question.periods.first().expect("a figure is of a period");
     let end = midnight(question.grain.next(period));
-    let known = match question.known {
-        Known::Now => None,
-        Known::Before(moment) => Some(moment),
-        Known::AtClose => Some(end),
-    };
     let in_force = question.in_force(end);
     let mut transaction = sqlx::Connection::begin(connection).await?;
     // As for figures.
@@ -193,7 +186,7 @@ pub async fn parts_of(
         .bind(period)
         .bind(midnight(period))
         .bind(end)
-        .bind(known)
+        .bind(question.known_before(end))
         .bind(question.now)
         .bind(in_force.plan.currency.as_str())
         .bind(question.definition)

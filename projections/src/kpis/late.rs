@@ -21,7 +21,7 @@ use sqlx::{Connection as _, Executor, PgConnection, PgPool, Postgres, Row};
 use super::evaluate::{Evaluation, Terms};
 use super::explain::{EVENTS_MAX, decimal, decimals};
 use super::formula::{formula, parts};
-use super::query::{Known, Question};
+use super::query::Known;
 use super::refresher::concerned;
 use super::series::{Series, SeriesQuery, series_by};
 use super::shown::Shown;
@@ -37,11 +37,13 @@ pub type FirstLate<'a> = &'a [(Partition, Position)];
 pub struct Since {
     /// None: there is no data now.
     pub now: Option<Shown>,
+    /// That of the plan in force now.
+    pub currency: Currency,
     /// How many events recorded since changed it.
     pub late: i64,
 }
 
-/// Beside each figure of a series as of a past day, in its order, what it is now.
+/// Beside each figure of a series as of a past day, in its order, what it is now. The terms are those of that day.
 pub async fn since(
     pool: &PgPool,
     tenant: &TenantId,
@@ -55,18 +57,24 @@ pub async fn since(
     };
     let (from, to) = (first.figure.period, last.figure.period);
     let query = SeriesQuery { from, to, as_of: None, after: None, limit: None, ..query.clone() };
-    let present = series_by(pool, tenant, terms, kpi, &query).await?;
+    let mut connection = pool.acquire().await?;
+    let now_terms = Terms::load(&mut connection, "read", tenant, Known::Now).await?;
+    let present = series_by(pool, tenant, &now_terms, kpi, &query).await?;
+    let currency = now_terms.currency(query.now);
     let mut present: BTreeMap<(NaiveDate, String), Shown> = present
         .map(|series| series.figures)
         .unwrap_or_default()
         .into_iter()
         .map(|shown| ((shown.figure.period, shown.figure.segment.clone()), shown))
         .collect();
-    let mut connection = pool.acquire().await?;
     let known = midnight(day + Days::new(1));
-    let concerned = match late_days(&mut connection, "read", (tenant, kpi), known).await? {
-        None => None,
-        Some(days) => Some(concerned(kpi, days, NaiveDate::default(), query.now.date_naive())),
+    let terms = ThenAndNow { then: terms, now: &now_terms };
+    let all = (NaiveDate::MIN, NaiveDate::MAX);
+    let concerned = match terms.differ_for(kpi) {
+        true => Some(all),
+        false => late_days(&mut connection, "read", (tenant, kpi), known)
+            .await?
+            .map(|days| concerned(kpi, days, NaiveDate::default(), query.now.date_naive())),
     };
     let is_concerned = |period: NaiveDate| concerned.is_some_and(|(from, to)| period <= to && query.grain.next(period) > from);
     let mut found: Vec<Since> = Vec::with_capacity(then.figures.len());
@@ -74,7 +82,7 @@ pub async fn since(
         let period = of_period[0].figure.period;
         let segments: Vec<&str> = of_period.iter().map(|shown| shown.figure.segment.as_str()).collect();
         let late = if is_concerned(period) {
-            let compared = Compared::new(tenant, (kpi, terms), (query.grain, period), query.definition, (known, query.now));
+            let compared = Compared::new(tenant, (kpi, terms), (query.grain, period), query.definition, query.now);
             match compared {
                 None => BTreeMap::new(),
                 Some(compared) => compared.counts(&mut connection, "read", &segments, first_late).await?,
@@ -84,7 +92,7 @@ pub async fn since(
         };
         found.extend(of_period.iter().map(|shown| {
             let segment = &shown.figure.segment;
-            Since { now: present.remove(&(period, segment.clone())), late: late.get(segment).copied().unwrap_or(0) }
+            Since { now: present.remove(&(period, segment.clone())), currency, late: late.get(segment).copied().unwrap_or(0) }
         }));
     }
     Ok(found)
@@ -117,6 +125,8 @@ pub struct Late {
     /// None: there is no data.
     pub now: Option<Shown>,
     pub definition: u16,
+    /// That of the plan in force then.
+    pub currency_then: Currency,
     /// That of the plan in force now.
     pub currency: Currency,
     /// Those that changed, in order of their names.
@@ -169,18 +179,20 @@ pub async fn late(
     first_late: FirstLate<'_>,
 ) -> Result<Option<Late>, Error> {
     let mut transaction = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-    let terms = Terms::load(&mut transaction, "read", tenant).await?;
-    let Some((definition, _)) = terms.definitions.of(kpi, query.definition) else { return Ok(None) };
-    let known = midnight(query.as_of + Days::new(1));
+    let then_terms = Terms::load(&mut transaction, "read", tenant, Known::of(Some(query.as_of))).await?;
+    let now_terms = Terms::load(&mut transaction, "read", tenant, Known::Now).await?;
+    let terms = ThenAndNow { then: &then_terms, now: &now_terms };
+    let Some((definition, _)) = now_terms.definitions.of(kpi, query.definition) else { return Ok(None) };
     let mut figures = Vec::with_capacity(2);
-    for (now, known) in [(known.min(query.now), Known::Before(known)), (query.now, Known::Now)] {
-        let evaluation = Evaluation { schema: "read", tenant, kpi, terms: &terms, definition: Some(definition), now, known };
+    for terms in [terms.then, terms.now] {
+        let now = terms.moment(query.now);
+        let evaluation = Evaluation { schema: "read", tenant, kpi, terms, definition: Some(definition), now };
         let found = evaluation.over(&mut transaction, query.grain, &[query.period]).await?;
         figures.push(found.into_iter().find(|shown| shown.figure.segment == query.segment));
     }
     let (now, then) = (figures.pop().flatten(), figures.pop().flatten());
     let of = (query.grain, query.period);
-    let compared = Compared::new(tenant, (kpi, &terms), of, query.definition, (known, query.now)).expect("it is known");
+    let compared = Compared::new(tenant, (kpi, terms), of, query.definition, query.now).expect("it is known");
     let page = LatePage {
         segment: &query.segment,
         was: then.is_some(),
@@ -190,8 +202,23 @@ pub async fn late(
     };
     let (parts, has_more, totals) = compared.parts(&mut transaction, "read", &page, first_late).await?;
     transaction.commit().await?;
-    let currency = terms.plans.in_force(query.now, Known::Now).plan.currency;
-    Ok(Some(Late { then, now, definition, currency, parts, has_more, totals }))
+    let [currency_then, currency] = [terms.then, terms.now].map(|terms| terms.currency(query.now));
+    Ok(Some(Late { then, now, definition, currency_then, currency, parts, has_more, totals }))
+}
+
+/// By what two figures are made.
+#[derive(Debug, Clone, Copy)]
+struct ThenAndNow<'a> {
+    then: &'a Terms,
+    now: &'a Terms,
+}
+
+impl ThenAndNow<'_> {
+    /// Whether a plan adopted since, or the company's having begun in another month, may make a KPI's figures others.
+    fn differ_for(self, kpi: &Kpi) -> bool {
+        let text = formula(kpi, "read");
+        ["p.plan", "p.currency"].iter().any(|of_plan| text.contains(of_plan)) && !self.now.plans.are_those_of(&self.then.plans)
+    }
 }
 
 /// One period of a KPI by what was known at two moments.
@@ -199,10 +226,9 @@ pub async fn late(
 struct Compared<'a> {
     tenant: &'a TenantId,
     kpi: &'static Kpi,
-    terms: &'a Terms,
+    terms: ThenAndNow<'a>,
     of: (Grain, NaiveDate),
     parameters: serde_json::Value,
-    known: DateTime<Utc>,
     now: DateTime<Utc>,
 }
 
@@ -220,13 +246,13 @@ struct LatePage<'a> {
 impl<'a> Compared<'a> {
     fn new(
         tenant: &'a TenantId,
-        (kpi, terms): (&'static Kpi, &'a Terms),
+        (kpi, terms): (&'static Kpi, ThenAndNow<'a>),
         of: (Grain, NaiveDate),
         definition: Option<u16>,
-        (known, now): (DateTime<Utc>, DateTime<Utc>),
+        now: DateTime<Utc>,
     ) -> Option<Self> {
-        let (_, parameters) = terms.definitions.of(kpi, definition)?;
-        Some(Self { tenant, kpi, terms, of, parameters, known, now })
+        let (_, parameters) = terms.now.definitions.of(kpi, definition)?;
+        Some(Self { tenant, kpi, terms, of, parameters, now })
     }
 
     /// How many events recorded since changed each of these segments' figures.
@@ -295,32 +321,22 @@ impl<'a> Compared<'a> {
         (then_segments, now_segments): (Vec<String>, Vec<String>),
     ) -> Query<'q, Postgres, PgArguments> {
         let (grain, period) = self.of;
-        let periods = [period];
         let end = midnight(grain.next(period));
-        let question = |now: DateTime<Utc>, known: Known| Question {
-            tenant: self.tenant,
-            kpi: self.kpi,
-            grain,
-            periods: &periods,
-            now,
-            known,
-            plans: &self.terms.plans,
-            definition: &self.parameters,
-        };
-        let (then, now) = (question(self.known.min(self.now), Known::Before(self.known)), question(self.now, Known::Now));
-        let (plan_then, plan_now) = (then.in_force(end), now.in_force(end));
+        let [then, now] = [self.terms.then, self.terms.now].map(|terms| terms.moment(self.now));
+        let (plan_then, plan_now) =
+            (self.terms.then.plans.in_force(end.min(then)), self.terms.now.plans.in_force(end.min(now)));
         sqlx::query(statement)
             .bind(self.tenant.as_str().to_owned())
             .bind(period)
             .bind(midnight(period))
             .bind(end)
-            .bind(self.known)
-            .bind(then.now)
+            .bind(self.terms.then.plans.known().before())
+            .bind(then)
             .bind(plan_then.plan.currency.as_str().to_owned())
             .bind(self.parameters.clone())
             .bind(plan_then.for_formulas())
             .bind(segments)
-            .bind(now.now)
+            .bind(now)
             .bind(plan_now.plan.currency.as_str().to_owned())
             .bind(plan_now.for_formulas())
             .bind(first_late.iter().map(|(partition, _)| i32::from(partition.0)).collect::<Vec<_>>())

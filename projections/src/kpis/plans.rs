@@ -1,17 +1,19 @@
 //! The plans that were adopted, and which of them is in force at a moment.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use domain::TenantId;
 use domain::plan::{Plan, month_number};
-use domain::{Grain, TenantId};
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, Row};
 
 use super::query::Known;
 use crate::error::Error;
+use crate::north_star::first_month_in;
 
-/// Every plan that a tenant adopted, and the company's first month.
+/// Every plan that a tenant adopted, and the company's first month, by what is known.
 #[derive(Debug, Clone)]
 pub struct Plans {
+    known: Known,
     adopted: Vec<Adoption>,
     carried: Plan,
     /// The month of the first interaction; counts where a plan names no other.
@@ -37,7 +39,7 @@ pub struct InForce<'a> {
 }
 
 impl Plans {
-    pub async fn load(connection: &mut PgConnection, schema: &str, tenant: &TenantId) -> Result<Self, Error> {
+    pub async fn load(connection: &mut PgConnection, schema: &str, tenant: &TenantId, known: Known) -> Result<Self, Error> {
         let statement = format!(
             "SELECT occurred_at, recorded_at, first_month, to_jsonb(plan_facts) AS columns FROM {schema}.plan_facts
              WHERE tenant = $1 ORDER BY occurred_at, plan_id, sequence"
@@ -52,53 +54,37 @@ impl Plans {
                 plan: plan(row.try_get("columns")?)?,
             });
         }
-        let statement = format!("SELECT min(month) FROM {schema}.monthly_counts WHERE tenant = $1");
-        let first_interaction_month = sqlx::query_scalar(&statement).bind(tenant.as_str()).fetch_one(connection).await?;
-        Ok(Self { adopted, carried: Plan::carried(), first_interaction_month })
+        let first_interaction_month = first_month_in(connection, schema, tenant, known).await?;
+        Ok(Self { known, adopted, carried: Plan::carried(), first_interaction_month })
     }
 
-    /// The same with the company's first month as far as it was known: interactions of an earlier one may have come in since.
-    pub async fn as_known(
-        mut self,
-        connection: &mut PgConnection,
-        schema: &str,
-        tenant: &TenantId,
-        known: Known,
-    ) -> Result<Self, Error> {
-        let Known::Before(moment) = known else { return Ok(self) };
-        let recorded = format!(
-            "FROM {schema}.daily_counts
-             WHERE tenant = $1 AND recorded_day::timestamp AT TIME ZONE 'UTC' < $2 AND occurred_day >= $3"
-        );
-        let next = format!("SELECT occurred_day {recorded} ORDER BY occurred_day LIMIT 1");
-        // All of a month's interactions may have been voided by then.
-        let counts =
-            format!("SELECT EXISTS (SELECT {recorded} AND occurred_day < $4 GROUP BY kind, actor HAVING sum(count) <> 0)");
-        let mut from = NaiveDate::from_ymd_opt(1, 1, 1).expect("a day");
-        self.first_interaction_month = loop {
-            let day: Option<NaiveDate> = sqlx::query_scalar(&next)
-                .bind(tenant.as_str())
-                .bind(moment)
-                .bind(from)
-                .fetch_optional(&mut *connection)
-                .await?;
-            let Some(month) = day.map(|day| Grain::Month.start(day)) else { break None };
-            from = Grain::Month.next(month);
-            let count = sqlx::query_scalar(&counts).bind(tenant.as_str()).bind(moment).bind(month).bind(from);
-            if count.fetch_one(&mut *connection).await? {
-                break Some(month);
-            }
-        };
-        Ok(self)
+    /// As far as it is known.
+    pub(crate) fn first_interaction_month(&self) -> Option<NaiveDate> {
+        self.first_interaction_month
     }
 
-    /// The one adopted last before a moment, by what is known; where there is none, the plan that the project carries.
-    pub fn in_force(&self, at: DateTime<Utc>, known: Known) -> InForce<'_> {
-        let is_known = |adoption: &&Adoption| match known {
-            Known::Now => true,
-            Known::Before(moment) => adoption.recorded_at < moment,
-            Known::AtClose => adoption.recorded_at < at,
-        };
+    pub fn known(&self) -> Known {
+        self.known
+    }
+
+    /// Whether what is known makes these plans hold as the others do, in every period.
+    pub(super) fn are_those_of(&self, other: &Self) -> bool {
+        let known = |plans: &Self| plans.adopted.iter().filter(|adoption| plans.known.holds(adoption.recorded_at)).count();
+        known(self) == known(other) && self.first_interaction_month == other.first_interaction_month
+    }
+
+    /// The one adopted last before a moment; where there is none, the plan that the project carries.
+    pub fn in_force(&self, at: DateTime<Utc>) -> InForce<'_> {
+        self.known_in_force(at, self.known)
+    }
+
+    /// The one that was known to be in force at that moment.
+    pub(super) fn in_force_at_close(&self, at: DateTime<Utc>) -> InForce<'_> {
+        self.known_in_force(at, Known::Before(at))
+    }
+
+    fn known_in_force(&self, at: DateTime<Utc>, known: Known) -> InForce<'_> {
+        let is_known = |adoption: &&Adoption| known.holds(adoption.recorded_at);
         let adoption = self.adopted.iter().filter(is_known).rfind(|adoption| adoption.occurred_at < at);
         let first_month = adoption.and_then(|adoption| adoption.first_month).or(self.first_interaction_month);
         let last_day = at.date_naive() - Days::new(1);

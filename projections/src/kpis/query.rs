@@ -1,6 +1,6 @@
 //! Figures as they follow from the facts, period by period.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
 use domain::period::midnight;
 use domain::{Grain, TenantId};
@@ -23,8 +23,10 @@ pub struct Question<'a> {
     pub periods: &'a [NaiveDate],
     /// States are those of this moment, where a period is not over yet.
     pub now: DateTime<Utc>,
-    pub known: Known,
+    /// By what is known as they are.
     pub plans: &'a Plans,
+    /// As the figures were known when their periods closed.
+    pub at_close: bool,
     /// The definition's parameters.
     pub definition: &'a Value,
 }
@@ -32,7 +34,13 @@ pub struct Question<'a> {
 impl Question<'_> {
     /// The plan that a period with this end is held against.
     pub(super) fn in_force(&self, end: DateTime<Utc>) -> InForce<'_> {
-        self.plans.in_force(end.min(self.now), self.known)
+        let moment = end.min(self.now);
+        if self.at_close { self.plans.in_force_at_close(moment) } else { self.plans.in_force(moment) }
+    }
+
+    /// Facts recorded before this moment may count in a period with this end; none: all.
+    pub(super) fn known_before(&self, end: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if self.at_close { Some(end) } else { self.plans.known().before() }
     }
 }
 
@@ -43,8 +51,29 @@ pub enum Known {
     Now,
     /// Those recorded before this moment.
     Before(DateTime<Utc>),
-    /// Those recorded before each period's end.
-    AtClose,
+}
+
+impl Known {
+    /// At the end of a day, UTC; default: now.
+    pub fn of(as_of: Option<NaiveDate>) -> Self {
+        as_of.map_or(Self::Now, |day| Self::Before(midnight(day + Days::new(1))))
+    }
+
+    pub fn before(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Now => None,
+            Self::Before(moment) => Some(moment),
+        }
+    }
+
+    /// The moment that a question asked now is about.
+    pub fn moment(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.before().map_or(now, |moment| moment.min(now))
+    }
+
+    pub(super) fn holds(self, recorded_at: DateTime<Utc>) -> bool {
+        self.before().is_none_or(|moment| recorded_at < moment)
+    }
 }
 
 /// One figure: a KPI's in one period and segment.
@@ -68,11 +97,7 @@ pub struct Figure {
 pub async fn figures(connection: &mut PgConnection, schema: &str, question: &Question<'_>) -> Result<Vec<Figure>, Error> {
     let statement = include_str!("figures.sql").replace("{formula}", &over_periods(question.kpi, schema));
     let ends = question.periods.iter().map(|start| midnight(question.grain.next(*start))).collect::<Vec<_>>();
-    let known: Vec<Option<DateTime<Utc>>> = match question.known {
-        Known::Now => vec![None; ends.len()],
-        Known::Before(moment) => vec![Some(moment); ends.len()],
-        Known::AtClose => ends.iter().copied().map(Some).collect(),
-    };
+    let known: Vec<Option<DateTime<Utc>>> = ends.iter().map(|end| question.known_before(*end)).collect();
     let in_force: Vec<InForce<'_>> = ends.iter().map(|end| question.in_force(*end)).collect();
     let needs_plan = statement.contains("p.plan");
     let mut transaction = connection.begin().await?;

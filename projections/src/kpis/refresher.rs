@@ -220,7 +220,7 @@ impl Refresher {
                 continue;
             }
             if !terms.contains_key(&pending.tenant) {
-                terms.insert(pending.tenant.clone(), Terms::load(connection, views, &pending.tenant).await?);
+                terms.insert(pending.tenant.clone(), Terms::load(connection, views, &pending.tenant, Known::Now).await?);
             }
             let first_day = firsts.of(pending.tenant.as_str(), pending.kpi).unwrap_or(seen.today);
             let moment = moments.of(&rest).unwrap_or(now);
@@ -314,8 +314,7 @@ impl Pending {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let mut transaction = connection.begin().await?;
-        let evaluation =
-            Evaluation { schema: views, tenant: &self.tenant, kpi: self.kpi, terms, definition: None, now, known: Known::Now };
+        let evaluation = Evaluation { schema: views, tenant: &self.tenant, kpi: self.kpi, terms, definition: None, now };
         let today = now.date_naive();
         let oldest = Grain::Month.before(Grain::Month.start(today), 12 * YEARS_MAX);
         let (first, last) = concerned(self.kpi, (self.from_day, self.to_day), first_day.max(oldest + Days::new(1)), today);
@@ -330,7 +329,7 @@ impl Pending {
                 self.write(&mut transaction, *grain, periods, &shown).await?;
             }
         }
-        let currency = terms.plans.in_force(now, Known::Now).plan.currency;
+        let currency = terms.plans.in_force(now).plan.currency;
         let in_other_currencies = in_others(&mut transaction, views, (&self.tenant, self.kpi), currency, None).await?;
         sqlx::query(
             "WITH made AS (DELETE FROM pending_figures WHERE tenant = $1 AND kpi = $2 AND notes = $4)
@@ -386,9 +385,6 @@ impl Pending {
     }
 }
 
-/// KPIs of which some facts name the month that they are about, and may be told long after it: a budget, or what was searched for.
-const OF_MONTHS: [&str; 2] = ["brand_awareness", "budget_variance"];
-
 /// The first and last day whose periods' figures of a KPI may be others, where facts of some days have changed.
 pub(super) fn concerned(
     kpi: &Kpi,
@@ -398,8 +394,7 @@ pub(super) fn concerned(
 ) -> (NaiveDate, NaiveDate) {
     // What is told at midnight may stand for the day before, as a probe does.
     let (first_day, from_day) = (first_day - Days::new(1), from_day - Days::new(1));
-    let looks_ahead = kpi.looks_ahead() || OF_MONTHS.contains(&kpi.id);
-    let first = if looks_ahead { first_day } else { from_day.max(first_day) };
+    let first = if kpi.looks_ahead() { first_day } else { from_day.max(first_day) };
     let is_interaction = |fact: &&str| fact.starts_with("Interaction");
     let last = match kpi.window {
         // After the first fact there is a figure for every period, if only zero.

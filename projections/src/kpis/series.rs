@@ -1,9 +1,8 @@
 //! A KPI's series: the figures that are kept, or made for the question where they are not.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::kpis::Kpi;
 use domain::money::Currency;
-use domain::period::midnight;
 use domain::{AggregateType, Grain, TenantId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -85,11 +84,11 @@ impl Segments {
 
 /// None: there is no such version of the definition.
 pub async fn series(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi, query: &SeriesQuery) -> Result<Option<Series>, Error> {
-    let terms = Terms::load(&mut *pool.acquire().await?, "read", tenant).await?;
+    let terms = Terms::load(&mut *pool.acquire().await?, "read", tenant, Known::of(query.as_of)).await?;
     series_by(pool, tenant, &terms, kpi, query).await
 }
 
-/// The same by terms that are loaded already.
+/// The same by terms that are loaded already, as they are known by the same day.
 pub async fn series_by(
     pool: &PgPool,
     tenant: &TenantId,
@@ -97,17 +96,16 @@ pub async fn series_by(
     kpi: &'static Kpi,
     query: &SeriesQuery,
 ) -> Result<Option<Series>, Error> {
+    let known = Known::of(query.as_of);
+    assert_eq!(terms.plans.known(), known, "the terms are those of the day that is asked for");
     let (latest, asked) = (terms.definitions.of(kpi, None), terms.definitions.of(kpi, query.definition));
     let (Some((latest, _)), Some((definition, _))) = (latest, asked) else { return Ok(None) };
     if query.as_of.is_none() && definition == latest {
-        let currency = terms.plans.in_force(query.now, Known::Now).plan.currency;
+        let currency = terms.currency(query.now);
         return kept(pool, tenant, kpi, query, (definition, currency)).await.map(Some);
     }
-    let known_before = query.as_of.map(|day| midnight(day + Days::new(1)));
-    let now = known_before.map_or(query.now, |moment| moment.min(query.now));
-    let known = known_before.map_or(Known::Now, Known::Before);
-    let terms = &terms.as_known(&mut *pool.acquire().await?, "read", tenant, known).await?;
-    let evaluation = Evaluation { schema: "read", tenant, kpi, terms, definition: query.definition, now, known };
+    let now = known.moment(query.now);
+    let evaluation = Evaluation { schema: "read", tenant, kpi, terms, definition: query.definition, now };
     let last_moment = (now - chrono::TimeDelta::microseconds(1)).date_naive();
     let periods: Vec<NaiveDate> = query.grain.between(query.from, query.to.min(last_moment)).collect();
     let mut figures = evaluation.over(&mut *pool.acquire().await?, query.grain, &periods).await?;
@@ -116,8 +114,8 @@ pub async fn series_by(
         figures.retain(|shown| (shown.figure.period, &shown.figure.segment) > (after.period, &after.segment));
     }
     let has_more = query.cut(&mut figures);
-    let currency = terms.plans.in_force(now, known).plan.currency;
-    let in_other_currencies = in_others(&mut *pool.acquire().await?, "read", (tenant, kpi), currency, known_before).await?;
+    let currency = terms.currency(query.now);
+    let in_other_currencies = in_others(&mut *pool.acquire().await?, "read", (tenant, kpi), currency, known.before()).await?;
     Ok(Some(Series { figures, has_more, definition, computed_at: None, is_due: false, currency, in_other_currencies }))
 }
 
@@ -226,7 +224,7 @@ pub async fn board(
     kpis: &[&'static Kpi],
     query: &BoardQuery,
 ) -> Result<(Terms, Vec<Beside>), Error> {
-    let terms = Terms::load(&mut *pool.acquire().await?, "read", tenant).await?;
+    let terms = Terms::load(&mut *pool.acquire().await?, "read", tenant, Known::of(query.as_of)).await?;
     let asked: Vec<(&'static Kpi, Grain, NaiveDate)> =
         board_queries(kpis, query).into_iter().map(|(kpi, query)| (kpi, query.grain, query.from)).collect();
     let mut board = Vec::with_capacity(kpis.len());
@@ -266,7 +264,7 @@ pub async fn board(
             definition,
             computed_at: time.map(|row| row.try_get("computed_at")).transpose()?,
             is_due,
-            currency: terms.plans.in_force(query.now, Known::Now).plan.currency,
+            currency: terms.currency(query.now),
             in_other_currencies: time.map_or(Ok(0), |row| row.try_get("in_other_currencies"))?,
         };
         board.push(Beside { kpi, grain, series });

@@ -116,7 +116,7 @@ pub(crate) async fn series_in(
     query: &SeriesQuery,
 ) -> Result<Vec<Period>, Error> {
     let today = query.as_of.map_or(query.today, |as_of| as_of.min(query.today));
-    let first_month = first_month_in(connection, schema, tenant).await?;
+    let first_month = first_month_in(connection, schema, tenant, Known::Now).await?;
     let Some(from) = query.from.or(first_month) else { return Ok(Vec::new()) };
     let (from, to) = (query.grain.start(from), query.grain.start(query.to.unwrap_or(today)));
     let mut periods: BTreeMap<NaiveDate, Period> =
@@ -129,11 +129,10 @@ pub(crate) async fn series_in(
     } else {
         from_views.add_counted_distincts(connection, (from, to), &mut periods).await?;
     }
-    let known = query.as_of.map_or(Known::Now, |day| Known::Before(midnight(day + Days::new(1))));
-    let plans = Plans::load(connection, schema, tenant).await?.as_known(connection, schema, tenant, known).await?;
+    let plans = Plans::load(connection, schema, tenant, Known::of(query.as_of)).await?;
     for period in periods.values_mut() {
         period.partial = query.grain.next(period.start) > today;
-        period.hold_against(query.grain, plans.in_force(midnight(query.grain.next(period.start)), known));
+        period.hold_against(query.grain, plans.in_force(midnight(query.grain.next(period.start))));
     }
     Ok(periods.into_values().collect())
 }
@@ -189,12 +188,39 @@ async fn late(
 
 /// The first month with an interaction: month 1 of the company.
 pub async fn first_month(pool: &PgPool, tenant: &TenantId) -> Result<Option<NaiveDate>, Error> {
-    first_month_in(&mut *pool.acquire().await?, "read", tenant).await
+    first_month_in(&mut *pool.acquire().await?, "read", tenant, Known::Now).await
 }
 
-async fn first_month_in(connection: &mut PgConnection, schema: &str, tenant: &TenantId) -> Result<Option<NaiveDate>, Error> {
-    let statement = format!("SELECT month FROM {schema}.monthly_counts WHERE tenant = $1 ORDER BY month LIMIT 1");
-    Ok(sqlx::query_scalar(&statement).bind(tenant.as_str()).fetch_optional(connection).await?)
+/// As far as it is known: interactions of an earlier one may have come in since, or all of a month's have been voided.
+pub(crate) async fn first_month_in(
+    connection: &mut PgConnection,
+    schema: &str,
+    tenant: &TenantId,
+    known: Known,
+) -> Result<Option<NaiveDate>, Error> {
+    let Known::Before(moment) = known else {
+        let statement = format!(
+            "SELECT month FROM {schema}.monthly_counts WHERE tenant = $1
+             GROUP BY month HAVING sum(count) <> 0 ORDER BY month LIMIT 1"
+        );
+        return Ok(sqlx::query_scalar(&statement).bind(tenant.as_str()).fetch_optional(connection).await?);
+    };
+    let recorded = format!(
+        "FROM {schema}.daily_counts
+         WHERE tenant = $1 AND recorded_day::timestamp AT TIME ZONE 'UTC' < $2 AND occurred_day >= $3"
+    );
+    let next = format!("SELECT occurred_day {recorded} ORDER BY occurred_day LIMIT 1");
+    let counts = format!("SELECT EXISTS (SELECT {recorded} AND occurred_day < $4 GROUP BY kind, actor HAVING sum(count) <> 0)");
+    let mut from = NaiveDate::from_ymd_opt(1, 1, 1).expect("a day");
+    loop {
+        let day = sqlx::query_scalar(&next).bind(tenant.as_str()).bind(moment).bind(from).fetch_optional(&mut *connection);
+        let Some(month) = day.await?.map(|day| Grain::Month.start(day)) else { return Ok(None) };
+        from = Grain::Month.next(month);
+        let count = sqlx::query_scalar(&counts).bind(tenant.as_str()).bind(moment).bind(month).bind(from);
+        if count.fetch_one(&mut *connection).await? {
+            return Ok(Some(month));
+        }
+    }
 }
 
 type Bounds = (NaiveDate, NaiveDate);

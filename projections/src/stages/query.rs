@@ -91,15 +91,17 @@ const MONTHS_OF_GROWTH: u32 = 3;
 pub async fn standing(pool: &PgPool, tenant: &TenantId, today: NaiveDate, as_of: Option<NaiveDate>) -> Result<Standing, Error> {
     let day = as_of.unwrap_or(today);
     let last = Grain::Month.start(day) - Months::new(1);
-    // What is known of a past day is counted for the question: no more of it than is needed.
-    let from = as_of.map(|_| last - Months::new(MONTHS_OF_GROWTH));
-    let query = SeriesQuery { grain: Grain::Month, from, to: Some(last), as_of, definition: &DEFINITION_1, today };
-    let plans = Plans::load(&mut *pool.acquire().await?, "read", tenant).await?;
-    let after = midnight(day + Days::new(1));
-    let in_force = plans.in_force(after, as_of.map_or(Known::Now, |_| Known::Before(after)));
-    let mut months = north_star::series(pool, tenant, &query).await?;
-    let first = months.iter().position(|month| month.total > 0).unwrap_or(months.len());
-    months.drain(..first);
+    let plans = Plans::load(&mut *pool.acquire().await?, "read", tenant, Known::of(as_of)).await?;
+    let in_force = plans.in_force(midnight(day + Days::new(1)));
+    let months = match plans.first_interaction_month() {
+        None => Vec::new(),
+        // What is known of a past day is counted for the question: no more of it than is needed.
+        Some(first) => {
+            let from = Some(first.max(last - Months::new(MONTHS_OF_GROWTH)));
+            let query = SeriesQuery { grain: Grain::Month, from, to: Some(last), as_of, definition: &DEFINITION_1, today };
+            north_star::series(pool, tenant, &query).await?
+        }
+    };
     Ok(stand(in_force.plan, in_force.first_month, last, &months))
 }
 

@@ -51,15 +51,16 @@ async fn taken_apart(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi, case: 
     let definition =
         case.definition.as_ref().map_or_else(|| kpi.default_definition(), |given| serde_json::to_value(given).unwrap());
     let mut connection = pool.acquire().await.unwrap();
-    let plans = Plans::load(&mut connection, "read", tenant).await.unwrap();
+    let known = case.known.map_or(Known::Now, Known::Before);
+    let plans = Plans::load(&mut connection, "read", tenant, known).await.unwrap();
     let question = Question {
         tenant,
         kpi,
         grain,
         periods: &[start],
         now: case.now.unwrap_or_else(|| time("2040-01-01T00:00:00Z")),
-        known: case.known.map_or(Known::Now, Known::Before),
         plans: &plans,
+        at_close: false,
         definition: &definition,
     };
     let mut apart = Vec::new();

@@ -276,7 +276,8 @@ async fn ask(pool: &PgPool, tenant_name: &str, kpi: &'static Kpi, case: &Case) -
     let definition =
         case.definition.as_ref().map_or_else(|| kpi.default_definition(), |given| serde_json::to_value(given).unwrap());
     let mut connection = pool.acquire().await.unwrap();
-    let plans = Plans::load(&mut connection, "read", &tenant(tenant_name)).await.unwrap();
+    let known = case.known.map_or(Known::Now, Known::Before);
+    let plans = Plans::load(&mut connection, "read", &tenant(tenant_name), known).await.unwrap();
     let question = Question {
         tenant: &tenant(tenant_name),
         kpi,
@@ -284,8 +285,8 @@ async fn ask(pool: &PgPool, tenant_name: &str, kpi: &'static Kpi, case: &Case) -
         // With another beside it, which must change nothing.
         periods: &[grain.before(start, 1), start],
         now: case.now.unwrap_or_else(|| time("2040-01-01T00:00:00Z")),
-        known: case.known.map_or(Known::Now, Known::Before),
         plans: &plans,
+        at_close: false,
         definition: &definition,
     };
     let found = figures(&mut connection, "read", &question).await.unwrap_or_else(|error| panic!("{}: {error:?}", kpi.id));
@@ -397,7 +398,7 @@ fn a_figure_that_says_nothing_is_due_shows_every_fact_even_if_it_is_made_while_i
         let mut refresher = Refresher::new(pool.clone(), Pace::AT_ONCE, Lane::All);
         let mut recorder = Recorder::new();
         let (reader, kpi) = (tenant("reader"), kpis::find("open_risks").unwrap());
-        let terms = Terms::load(&mut pool.acquire().await.unwrap(), "read", &reader).await.unwrap();
+        let terms = Terms::load(&mut pool.acquire().await.unwrap(), "read", &reader, Known::Now).await.unwrap();
         let month = "2026-03-01".parse().unwrap();
         let query = SeriesQuery {
             grain: Grain::Month,
@@ -441,12 +442,12 @@ fn a_figure_that_says_nothing_is_due_shows_every_fact_even_if_it_is_made_while_i
 
 async fn assert_kept(pool: &PgPool, tenant: &TenantId, kpi: &'static Kpi) {
     let mut connection = pool.acquire().await.unwrap();
-    let terms = Terms::load(&mut connection, "read", tenant).await.unwrap();
+    let terms = Terms::load(&mut connection, "read", tenant, Known::Now).await.unwrap();
     let now: DateTime<Utc> = sqlx::query_scalar("SELECT now()").fetch_one(&mut *connection).await.unwrap();
     for grain in kpi.grains {
         let first = "2026-01-01".parse().unwrap();
         let periods: Vec<NaiveDate> = grain.between(first, now.date_naive()).collect();
-        let evaluation = Evaluation { schema: "read", tenant, kpi, terms: &terms, definition: None, now, known: Known::Now };
+        let evaluation = Evaluation { schema: "read", tenant, kpi, terms: &terms, definition: None, now };
         let made = evaluation.over(&mut connection, *grain, &periods).await.unwrap();
         let query = SeriesQuery {
             grain: *grain,

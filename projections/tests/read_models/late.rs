@@ -10,7 +10,9 @@ use projections::Generation;
 use projections::kpis::evaluate::Terms;
 use projections::kpis::explain::{ExplainQuery, Explanation, explain};
 use projections::kpis::late::{Late, LatePart, LateQuery, late, since};
+use projections::kpis::query::Known;
 use projections::kpis::series::{Segments, SeriesQuery, series_by};
+use projections::kpis::shown::Shown;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::seq::IteratorRandom as _;
@@ -61,6 +63,37 @@ fn what_a_figure_was_known_to_be_and_what_late_events_changed_make_what_it_is() 
         eprintln!("{} figures, {} changed", held.figures, held.changed);
         assert!(held.wrong.is_empty(), "SEED={seed}\n{}", held.wrong.join("\n"));
         assert!(held.changed > 40, "SEED={seed}: {} changed", held.changed);
+    });
+}
+
+/// By the month that it begun in, a company is in another stage, and held against another capacity.
+#[test]
+fn a_figure_is_held_against_what_was_known_of_when_the_company_began() {
+    let mut recorder = Recorder::new();
+    let lines = [
+        "2023-01-01T00:00:00Z capsules/c1/create {\"title\":\"One\"}",
+        "2023-01-01T00:00:00Z capsules/c1/publish {}",
+        "2026-10-05T00:00:00Z interactions/i1/record {\"capsule_id\":\"c1\",\"kind\":\"interaction\",\"user_id\":\"u1\"}",
+        "2026-12-10T00:00:00Z interactions/i2/record {\"capsule_id\":\"c1\",\"kind\":\"interaction\",\"user_id\":\"u1\"}",
+        "2026-03-15T00:00:00Z@2027-01-05T00:00:00Z interactions/i0/record {\"capsule_id\":\"c1\",\"kind\":\"interaction\",\"user_id\":\"u1\"}",
+    ];
+    for line in lines {
+        recorder.take("began", &fact(line).unwrap()).unwrap();
+    }
+    with_database(async |pool| {
+        apply(&pool, &Generation::live(&pool).await.unwrap(), &recorder.ledger.events, 500).await;
+        let (kpi, tenant, day) = (find("stage_capacity").unwrap(), tenant("began"), "2026-12-31".parse().unwrap());
+        let (grain, period) = period("2026-12");
+        let asked = Asked { pool: &pool, ledger: &recorder.ledger, tenant: &tenant, kpi, grain, period, day };
+        for segment in asked.segments(None).await {
+            let found = asked.late(&segment, 1_000).await;
+            let (then, now) = (asked.explained(&segment, Some(day)).await, asked.explained(&segment, None).await);
+            assert_eq!(differences(&then, &now, &found), [""; 0], "{segment}");
+            let denominator = |shown: &Option<Shown>| shown.as_ref().and_then(|shown| shown.figure.denominator);
+            assert_ne!(denominator(&found.then), denominator(&found.now), "{segment}: of another stage");
+            assert_eq!(asked.counted().await.1[&segment], found.totals.events, "{segment}");
+            assert!(found.totals.events > 0, "{segment}: {found:?}");
+        }
     });
 }
 
@@ -137,8 +170,8 @@ impl Asked<'_> {
 
     /// The segments of a series as of the day, with the events that are counted beside each.
     async fn counted(&self) -> (Vec<String>, BTreeMap<String, i64>) {
-        let terms = Terms::load(&mut self.pool.acquire().await.unwrap(), "read", self.tenant).await.unwrap();
         let query = self.series(Some(self.day));
+        let terms = self.terms(&query).await;
         let then = series_by(self.pool, self.tenant, &terms, self.kpi, &query).await.unwrap().unwrap();
         let beside = since(self.pool, self.tenant, &terms, (self.kpi, &query), &then, &self.first_late()).await.unwrap();
         assert_eq!(then.figures.len(), beside.len());
@@ -146,10 +179,14 @@ impl Asked<'_> {
         (segments.clone(), segments.into_iter().zip(beside.into_iter().map(|since| since.late)).collect())
     }
 
+    async fn terms(&self, query: &SeriesQuery) -> Terms {
+        Terms::load(&mut self.pool.acquire().await.unwrap(), "read", self.tenant, Known::of(query.as_of)).await.unwrap()
+    }
+
     /// As all is known; none of it is kept here, so it is asked for as of the last day.
     async fn segments(&self, as_of: Option<NaiveDate>) -> Vec<String> {
-        let terms = Terms::load(&mut self.pool.acquire().await.unwrap(), "read", self.tenant).await.unwrap();
         let query = self.series(Some(as_of.unwrap_or("2039-12-31".parse().unwrap())));
+        let terms = self.terms(&query).await;
         let found = series_by(self.pool, self.tenant, &terms, self.kpi, &query).await.unwrap().unwrap();
         found.figures.into_iter().map(|shown| shown.figure.segment).collect()
     }

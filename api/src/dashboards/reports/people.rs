@@ -16,7 +16,7 @@ use projections::reports::headcount::{Headcount, headcount};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Basis, Chart, TO_COME, Told, Writing, asked, in_force, kpi, newest, no_data, part, segment_link};
+use super::{Basis, Chart, TO_COME, Told, Writing, asked, kpi, newest, no_data, part, segment_link};
 use crate::dashboards::card::{Card, StatusWord};
 use crate::dashboards::chart::{Point, SMALL, bars_in, bullet, meter, steps};
 use crate::dashboards::format::Locale;
@@ -130,7 +130,7 @@ pub(super) async fn show(
     };
     let ((board, report, split), freshness) = read(&api, None, ask).await?;
     let writing = Writing { locale, currency: &report.currency };
-    let in_force = in_force(&board.0, &view);
+    let in_force = board.0.in_force(view.now);
     let stage = in_force.plan.stage_in_month(in_force.month);
     let present = Grain::Month.start(view.last_day());
     let end = stage.zip(in_force.first_month).map(|(stage, first)| first + Months::new(stage.months.1.saturating_sub(1)));
