@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use futures::future::try_join_all;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
 use crate::Error;
 use crate::client::{Quiet, config};
+use crate::consumer::message::{guarded, headers};
 
 const CHECKPOINT: &str = "checkpoint";
 /// How long Kafka may take to answer.
@@ -175,12 +176,12 @@ fn records(
     Err(unavailable(KafkaError::NoMessageReceived))
 }
 
-fn read(message: &impl Message) -> Option<LogRecord> {
+fn read(message: &BorrowedMessage<'_>) -> Option<LogRecord> {
     let text = |bytes: Option<&[u8]>| Some(std::str::from_utf8(bytes?).ok()?.to_owned());
     let key = text(message.key())?;
     let index: u64 = key.parse().ok().filter(|index: &u64| index.to_string() == key)?;
-    let checkpoint = match message.headers().and_then(|headers| headers.iter().find(|header| header.key == CHECKPOINT)) {
-        Some(header) => Some(text(header.value)?),
+    let checkpoint = match guarded(|| Ok(headers(message).find(|(name, _)| *name == CHECKPOINT))).ok()? {
+        Some((_, value)) => Some(text(value)?),
         None => None,
     };
     Some(LogRecord { index, entry: text(message.payload())?, checkpoint })

@@ -7,3 +7,5 @@ mod record;
 mod relay;
 mod support;
 mod topic;
+mod unreadable;
+mod wire;
