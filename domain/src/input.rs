@@ -1,6 +1,6 @@
 //! Reading commands from JSON: fast when they are right, exact about the place when they are not.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
@@ -60,15 +60,24 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-/// An RFC 3339 time with its zone, kept to the microsecond as PostgreSQL keeps it.
+/// As [`parse_time`] reads it.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let Some(text) = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    match DateTime::parse_from_rfc3339(&text) {
-        Ok(time) => Ok(Some(time.with_timezone(&Utc).trunc_subsecs(6))),
-        Err(_) if text.parse::<chrono::NaiveDateTime>().is_ok() => Err(D::Error::custom(WITHOUT_ZONE)),
-        Err(_) => Err(D::Error::custom("is not an RFC 3339 time such as 2026-10-31T12:00:00Z")),
+    let text = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+    text.map(|text| parse_time(&text).map_err(D::Error::custom)).transpose()
+}
+
+/// An RFC 3339 time with its zone, as PostgreSQL keeps it: to the microsecond, and second 60 is the one after it. So an event in
+/// memory is the same event once it was stored.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_time(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => DateTime::from_timestamp_micros(time.timestamp_micros())
+            .filter(|time| (1..=9999).contains(&time.year()))
+            .ok_or("is not of the years 1 to 9999 in UTC"),
+        Err(_) if text.parse::<chrono::NaiveDateTime>().is_ok() => Err(WITHOUT_ZONE),
+        Err(_) => Err("is not an RFC 3339 time such as 2026-10-31T12:00:00Z"),
     }
 }
 
@@ -102,8 +111,18 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_kept_in_utc_to_the_microsecond() {
-        let sample: Sample = from_json(br#"{"name":"a","at":"2026-10-31T14:00:00.123456789+02:00"}"#).expect("right input");
-        assert_eq!(sample.at.expect("given").to_rfc3339(), "2026-10-31T12:00:00.123456+00:00");
+    fn a_time_is_kept_in_utc_as_postgres_keeps_it() {
+        for (given, kept) in [
+            ("2026-10-31T14:00:00.123456789+02:00", "2026-10-31T12:00:00.123456+00:00"),
+            ("2026-10-31T12:00:60.5Z", "2026-10-31T12:01:00.500+00:00"),
+            ("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999+00:00"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"),
+        ] {
+            let sample: Sample = from_json(format!(r#"{{"name":"a","at":"{given}"}}"#).as_bytes()).expect("right input");
+            assert_eq!(sample.at.expect("given").to_rfc3339(), kept);
+        }
+        for outside in ["0001-01-01T00:00:00+01:00", "0000-06-01T00:00:00Z", "9999-12-31T23:59:60Z"] {
+            assert_eq!(error(&format!(r#"{{"name":"a","at":"{outside}"}}"#)), ("invalid_field", "/at".into()));
+        }
     }
 }

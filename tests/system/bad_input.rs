@@ -58,6 +58,7 @@ async fn rejected_interactions(client: &Client) {
         (changed("duration_ms", json!(-1)), "invalid_field", Some("/duration_ms")),
         (changed("colour", json!("red")), "unknown_field", Some("/colour")),
         (changed("occurred_at", json!("2026-01-15T12:00:00")), "time_without_zone", Some("/occurred_at")),
+        (changed("occurred_at", json!("0000-12-31T23:00:00Z")), "invalid_field", Some("/occurred_at")),
         (changed("occurred_at", json!("yesterday")), "invalid_field", Some("/occurred_at")),
         (changed("occurred_at", json!(in_two_hours)), "time_ahead", Some("/occurred_at")),
         (changed("capsule_id", json!("a/b")), "invalid_field", Some("/capsule_id")),

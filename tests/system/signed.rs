@@ -166,9 +166,11 @@ impl Signed {
             for capsule in 0..4 {
                 let capsule = format!("c{round}-{capsule}");
                 client.open_capsule(&capsule).await;
-                let lines: Vec<Value> = (0..20)
+                let mut lines: Vec<Value> = (0..20)
                     .map(|number| json!({"id": format!("{capsule}-{number}"), "capsule_id": capsule, "kind": "interaction", "user_id": "u1"}))
                     .collect();
+                // What is signed is what is stored, also where it comes in another form.
+                lines[0]["occurred_at"] = json!("2026-06-30T23:59:60Z");
                 client.post_interactions(&lines).await;
             }
             // Else it would be noted after all was signed, and not be signed any more.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, Utc};
 use domain::interaction::{InteractionCommand, RecordInteraction};
 use domain::{AggregateType, Command, InteractionId, Metadata};
 use serde::Deserialize;
@@ -166,9 +166,7 @@ fn check_type(event_type: &str) -> Result<(), Problem> {
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, Problem> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.with_timezone(&Utc).trunc_subsecs(6))
-        .map_err(|_| Problem::new(&INVALID_FIELD, "time is not an RFC 3339 time such as 2026-10-31T12:00:00Z").at("/time"))
+    domain::input::parse_time(text).map_err(|reason| Problem::new(&INVALID_FIELD, format!("time {reason}")).at("/time"))
 }
 
 /// The body as one item; whether it is JSON at all is the request's affair.

@@ -12,10 +12,8 @@ impl Rfc3339 {
     /// What is finer than a microsecond is cut off, as PostgreSQL holds none of it.
     ///
     /// # Panics
-    /// On a year that RFC 3339 has no form for. Times are read from RFC 3339, so there is none in the ledger.
+    /// On a year that RFC 3339 has no form for. No command has such a time, nor a second 60: see `domain::input`.
     pub(super) fn of(time: DateTime<Utc>) -> Self {
-        // By way of the count of microseconds, so that a leap second is the same moment here as in PostgreSQL.
-        let time = DateTime::from_timestamp_micros(time.timestamp_micros()).expect("a time that was one before");
         let mut text = *b"0000-00-00T00:00:00.000000Z";
         let year = u32::try_from(time.year()).ok().filter(|year| *year <= 9999);
         put(&mut text[0..4], year.expect("a year of four digits"));

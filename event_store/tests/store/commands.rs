@@ -304,14 +304,17 @@ async fn subscribers_get_what_is_committed_in_order() {
     ledger.open_capsule("c2").await;
     let requests = (0..200).map(|number| record(&format!("i{number}"), if number % 2 == 0 { "c1" } else { "c2" }, 1));
     let mut later = requests.collect::<Vec<_>>();
-    later[150].metadata = metadata("interactions/record");
-    later[150].command = domain::Command::parse(
-        domain::AggregateType::Interaction,
-        "record",
-        format!(r#"{{"capsule_id":"c1","kind":"view","occurred_at":"{}"}}"#, (noon() - TimeDelta::days(40)).to_rfc3339())
-            .as_bytes(),
-    )
-    .expect("a command");
+    // Long ago, and at a second 60, which PostgreSQL holds as the one after it.
+    let times = [(noon() - TimeDelta::days(40)).to_rfc3339(), "2026-10-31T11:59:60.123456Z".to_owned()];
+    for (request, time) in later[150..].iter_mut().step_by(2).zip(times) {
+        request.metadata = metadata("interactions/record");
+        request.command = domain::Command::parse(
+            domain::AggregateType::Interaction,
+            "record",
+            format!(r#"{{"capsule_id":"c1","kind":"view","occurred_at":"{time}"}}"#).as_bytes(),
+        )
+        .expect("a command");
+    }
     ledger.store.execute_many(later).await;
     let mut seen = Vec::new();
     while seen.len() < 204 {
