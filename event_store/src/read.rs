@@ -166,11 +166,11 @@ pub(crate) fn recorded(row: &PgRow) -> Result<RecordedEvent, Error> {
     let id = aggregate_id.strip_prefix(&tenant).and_then(|id| id.strip_prefix('/'));
     Ok(RecordedEvent {
         partition: Partition(u16::try_from(partition).map_err(|_| broken("partition"))?),
-        position: Position(position as u64),
+        position: Position(u64::try_from(position).map_err(|_| broken("position"))?),
         aggregate_type: AggregateType::from_stored(row.try_get("aggregate_type")?).ok_or_else(|| broken("aggregate_type"))?,
         aggregate_id: id.ok_or_else(|| broken("aggregate_id"))?.to_owned(),
         tenant: TenantId::parse(tenant).map_err(|_| broken("tenant"))?,
-        sequence: row.try_get::<i64, _>("sequence")? as u64,
+        sequence: u64::try_from(row.try_get::<i64, _>("sequence")?).map_err(|_| broken("sequence"))?,
         event_type: row.try_get("event_type")?,
         event_version: row.try_get("event_version")?,
         partition_key: row.try_get("partition_key")?,

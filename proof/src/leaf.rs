@@ -52,8 +52,8 @@ struct HeaderOf<'a> {
 }
 
 pub(crate) const FORMAT: u8 = 1;
-/// RFC 8785 writes numbers as doubles, which are exact up to here.
-const NUMBER_MAX: u64 = 1 << 53;
+/// RFC 8785 writes numbers as doubles, which are exact below this one.
+const NUMBER_END: u64 = 1 << 53;
 
 impl Header {
     pub fn of(event: &RecordedEvent) -> Self {
@@ -72,6 +72,9 @@ impl Header {
         if header.format != FORMAT {
             return Err(Error::malformed("the event's header", format!("format {} is not known", header.format)));
         }
+        if header.position >= NUMBER_END || header.sequence >= NUMBER_END {
+            return Err(Error::malformed("the event's header", "a number of it is not below 2^53"));
+        }
         Ok(header)
     }
 
@@ -81,16 +84,13 @@ impl Header {
 }
 
 /// The leaf of an event: the RFC 6962 leaf hash of its canonical header.
-///
-/// # Panics
-/// On a position or sequence of 2^53 or more, which no ledger reaches.
 pub fn leaf(event: &RecordedEvent) -> Hash {
     record_hash(header(event).as_bytes())
 }
 
-/// The canonical header of an event.
+/// The canonical header of an event. One with a number of 2^53 or more, which only a copy that was tampered with holds, has a header
+/// like any other, and [`Header::parse`] refuses it.
 pub fn header(event: &RecordedEvent) -> String {
-    assert!(event.position.0 < NUMBER_MAX && event.sequence < NUMBER_MAX, "a position that canonical JSON cannot hold");
     let (metadata, payload) = (sha256(event.metadata.as_bytes()), sha256(event.payload.as_bytes()));
     let (occurred_at, recorded_at) = (time(event.occurred_at), time(event.recorded_at));
     canonical::write(&HeaderOf {
@@ -204,6 +204,8 @@ pub(crate) mod tests {
             text.replace(r#","tenant":"demo""#, ""),
             text.replace(r#""sequence":1"#, r#""sequence":1.0"#),
             text.replace(r#""sequence":1"#, r#""sequence": 1"#),
+            header(&RecordedEvent { sequence: 1 << 53, ..event() }),
+            header(&RecordedEvent { position: Position(u64::MAX), ..event() }),
             text.replace(r#"{"aggregate_id""#, r#"{"a":0,"aggregate_id""#),
         ] {
             assert!(Header::parse(&wrong).is_err(), "{wrong}");

@@ -51,12 +51,18 @@ async fn whatever_is_changed_in_postgres_is_found_and_named() {
             ("occurred_at", update("occurred_at = occurred_at + interval '1 microsecond'")),
             ("recorded_at", update("recorded_at = recorded_at - interval '1 microsecond'")),
             ("a time that is none", update("recorded_at = 'infinity'")),
+            ("a time too far ahead to be read", update("occurred_at = '290000-01-01'")),
+            ("a time too far ahead to be read", update("recorded_at = '290000-01-01'")),
+            ("a time too long ago to be written", update("occurred_at = '4000-01-01 BC'")),
+            ("a time too long ago to be written", update("recorded_at = '4000-01-01 BC'")),
             ("partition_key", update("partition_key = partition_key || 'x'")),
             ("aggregate_id", update("aggregate_id = aggregate_id || 'x'")),
             ("tenant", update("tenant = 'other', aggregate_id = 'other/' || aggregate_id")),
             ("event_type", update("event_type = event_type || 'x'")),
             ("event_version", update("event_version = event_version || '0'")),
             ("sequence", update("sequence = sequence + 1000")),
+            ("a sequence below 0", update("sequence = -1")),
+            ("a sequence beyond all numbers of JSON", update("sequence = 9223372036854775807")),
         ];
         for (what, tamper) in changes {
             is_found(what, &signed.with_postgres(&tamper).await, &signed.key, "postgres", place);
@@ -153,6 +159,18 @@ async fn whatever_is_changed_in_kafka_is_found_and_named() {
             changed("another time", &|record| {
                 let digit = &mut record.header(name)[18];
                 *digit = if *digit == b'9' { b'8' } else { *digit + 1 };
+            })
+            .await;
+        }
+        for beyond in [1 << 53, u64::MAX] {
+            let beyond = beyond.to_string();
+            changed("a sequence beyond all numbers of JSON", &|record| {
+                *record.header("ledger_sequence") = beyond.clone().into_bytes();
+            })
+            .await;
+            changed("a position beyond all numbers of JSON", &|record| {
+                *record.header("ledger_position") = beyond.clone().into_bytes();
+                *record.header("ce_id") = format!("{partition}-{beyond}").into_bytes();
             })
             .await;
         }

@@ -159,7 +159,7 @@ impl FromKafka {
             self.seen = self.seen.max(position + 1);
             return;
         }
-        self.seen = self.seen.max(position + 1);
+        self.seen = self.seen.max(position.saturating_add(1));
         self.audit.take_leaf(self.partition, position, || leaf);
         if position == next {
             if self.last.len() == REMEMBERED_MAX {
