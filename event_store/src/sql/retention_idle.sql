@@ -1,8 +1,8 @@
 WITH seen AS MATERIALIZED (
-    SELECT DISTINCT payload ->> 'user_id' AS pseudonym
+    SELECT DISTINCT ledger.person_in(payload) AS pseudonym
     FROM unnest($3::integer[], $4::bigint[]) AS bound (partition, position)
     JOIN ledger.events ON events.partition = bound.partition AND events.position >= bound.position
-    WHERE tenant = $1 AND payload ->> 'user_id' IS NOT NULL
+    WHERE tenant = $1 AND ledger.person_in(payload) IS NOT NULL
 )
 SELECT stored.pseudonym
 FROM vault.pseudonyms AS stored

@@ -2,8 +2,7 @@
 WITH streams AS (
     SELECT DISTINCT aggregate_type, aggregate_id
     FROM ledger.events
-    WHERE tenant = $1 AND partition = $3 AND strpos(payload::text, $2) > 0
-        AND (payload ->> 'user_id' = $2 OR payload -> 'voided' ->> 'user_id' = $2)
+    WHERE tenant = $1 AND partition = $3 AND strpos(payload::text, $2) > 0 AND ledger.person_in(payload) = $2
 )
 SELECT
     partition, position, tenant, aggregate_type, aggregate_id, sequence, event_type, event_version, partition_key, occurred_at,

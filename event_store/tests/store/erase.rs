@@ -84,6 +84,41 @@ async fn what_is_personal_is_sealed_opens_for_who_asks_and_said_twice_is_no_news
 }
 
 #[tokio::test]
+async fn whom_an_event_names_is_found_whatever_its_attributes_hold() {
+    let ledger = Ledger::new().await;
+    ledger.open_capsule("c1").await;
+    let nul = visit("i1", r#","attributes":{"note":"a\u0000b"}"#);
+    assert_eq!(word(&ledger.store.execute(nul).await), "appended");
+    assert_eq!(word(&ledger.store.execute(void("i1")).await), "appended");
+    let known = ledger.store.vault().find(&tenant(), &jane()).await.expect("asked").expect("known");
+    // What others write of her pseudonym names nobody.
+    for (id, attributes) in [
+        ("o1", format!(r#"{{"user_id":"{known}"}}"#)),
+        ("o2", format!(r#"{{"a":{{"user_id":"{known}"}},"b":",\"attributes\":{{"}}"#)),
+        ("o3", format!(r#"{{"a":"\"user_id\":\"{known}\""}}"#)),
+    ] {
+        let other = format!(r#"{{"capsule_id":"c1","kind":"view","attributes":{attributes}}}"#);
+        assert_eq!(word(&ledger.store.execute(request("interactions", id, "record", &other)).await), "appended");
+    }
+    let found: Vec<String> = held(&ledger).await.into_iter().map(|held| held.event.event_type).collect();
+    assert_eq!(found, ["InteractionRecorded", "InteractionVoided"]);
+    assert_eq!(ledger.store.count_naming(&tenant(), known).await.expect("counted"), 2);
+
+    let rule = request("retention_rules", "people", "set", r#"{"after_days":30}"#);
+    ledger.store.execute(rule).await.expect("set");
+    let apply = async || ledger.store.apply_retention(Duration::ZERO).await.expect("applied");
+    assert_eq!(apply().await, 0);
+    for moved in [
+        "UPDATE ledger.events SET recorded_at = recorded_at - interval '40 days'",
+        "UPDATE vault.pseudonyms SET created_at = created_at - interval '40 days'",
+    ] {
+        sqlx::query(moved).execute(ledger.pool()).await.expect("moved");
+    }
+    assert_eq!(apply().await, 1);
+    ledger.end().await;
+}
+
+#[tokio::test]
 async fn whom_it_erased_the_ledger_knows_no_more_and_no_event_is_touched() {
     let ledger = Ledger::new().await;
     ledger.open_capsule("c1").await;
