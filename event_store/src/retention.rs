@@ -20,19 +20,44 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Store {
     /// Applies the rules of every tenant who has some, unless a process did so within `every`. How many people were erased.
+    ///
+    /// # Errors
+    /// The first; it kept no other tenant's rules from being applied, and those that it did are due again.
     pub async fn apply_retention(&self, every: Duration) -> Result<u64, EraseError> {
-        let tenants: Vec<String> = sqlx::query_scalar(include_str!("sql/retention_claim.sql"))
-            .bind(every.as_secs_f64())
-            .fetch_all(&self.inner.pool)
-            .await
-            .map_err(Error::from)?;
-        let mut erased = 0;
-        for tenant in tenants {
-            let tenant = TenantId::parse(tenant).map_err(|_| Error::Broken("vault.tenants.tenant".to_owned()))?;
-            let Some(days) = self.retention_days(&tenant).await? else { continue };
-            erased += self.erase_idle_since(&tenant, Utc::now() - TimeDelta::days(i64::from(days))).await?;
+        let (mut tried, mut erased, mut failed) = (Vec::new(), 0, None);
+        while let Some((tenant, last)) = self.claim_retention(every, &tried).await? {
+            match self.apply_retention_of(&tenant).await {
+                Ok(people) => erased += people,
+                Err(error) => {
+                    self.give_retention_back(&tenant, last).await?;
+                    failed.get_or_insert(error);
+                }
+            }
+            tried.push(tenant);
         }
-        Ok(erased)
+        failed.map_or(Ok(erased), Err)
+    }
+
+    /// The next tenant whose turn it is, and when it had its last.
+    async fn claim_retention(
+        &self,
+        every: Duration,
+        tried: &[String],
+    ) -> Result<Option<(String, Option<DateTime<Utc>>)>, Error> {
+        let claimed = sqlx::query_as(include_str!("sql/retention_claim.sql")).bind(every.as_secs_f64()).bind(tried);
+        Ok(claimed.fetch_optional(&self.inner.pool).await?)
+    }
+
+    async fn give_retention_back(&self, tenant: &str, last: Option<DateTime<Utc>>) -> Result<(), Error> {
+        let given = sqlx::query("UPDATE vault.tenants SET retention_applied_at = $2 WHERE tenant = $1").bind(tenant).bind(last);
+        given.execute(&self.inner.pool).await?;
+        Ok(())
+    }
+
+    async fn apply_retention_of(&self, tenant: &str) -> Result<u64, EraseError> {
+        let tenant = TenantId::parse(tenant).map_err(|_| Error::Broken("vault.tenants.tenant".to_owned()))?;
+        let Some(days) = self.retention_days(&tenant).await? else { return Ok(0) };
+        self.erase_idle_since(&tenant, Utc::now() - TimeDelta::days(i64::from(days))).await
     }
 
     /// The shortest of the tenant's rules that are in force.

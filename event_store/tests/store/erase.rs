@@ -326,3 +326,30 @@ async fn a_retention_rule_erases_those_of_whom_nothing_was_recorded_for_so_long(
     assert!(said.len() == 1 && said[0].contains("retention"), "{said:?}");
     ledger.end().await;
 }
+
+#[tokio::test]
+async fn rules_that_cannot_be_applied_keep_no_other_tenants_from_theirs() {
+    let ledger = Ledger::new().await;
+    let other = domain::TenantId::parse("other").expect("a tenant");
+    let spoilt = tenant();
+    for tenant in [&spoilt, &other] {
+        ledger.store.vault().pseudonyms(tenant, &[jane()]).await.expect("entered");
+        let mut rule = request("retention_rules", "people", "set", r#"{"after_days":30}"#);
+        rule.tenant = tenant.clone();
+        ledger.store.execute(rule).await.expect("set");
+    }
+    let run = async |statement: &str| sqlx::query(statement).execute(ledger.pool()).await.expect("done").rows_affected();
+    run("UPDATE vault.pseudonyms SET created_at = created_at - interval '40 days'").await;
+    let spoil = "UPDATE ledger.events SET event_version = event_version || 'x' WHERE tenant = 'acme'";
+    assert_eq!(run(spoil).await, 1);
+    let known = async |tenant| ledger.store.vault().find(tenant, &jane()).await.expect("asked").is_some();
+
+    let hour = Duration::from_secs(3_600);
+    ledger.store.apply_retention(hour).await.expect_err("a rule that cannot be read");
+    assert_eq!((known(&spoilt).await, known(&other).await), (true, false));
+    run("UPDATE ledger.events SET event_version = rtrim(event_version, 'x')").await;
+    assert_eq!(ledger.store.apply_retention(hour).await.expect("applied"), 1, "it is its turn still");
+    assert!(!known(&spoilt).await);
+    assert_eq!(ledger.store.apply_retention(hour).await.expect("applied"), 0);
+    ledger.end().await;
+}
