@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::idempotency;
 use crate::read;
 use crate::request::IdempotencyKey;
+use crate::retention::seen_between;
 use crate::store::Store;
 
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -186,7 +187,8 @@ impl Store {
         let pseudonym = match whom {
             Whom::User(_) => pseudonym_of(&mut transaction, tenant, subject).await?,
             Whom::Idle(pseudonym, heads) => {
-                (!is_named_since(&mut transaction, tenant, *pseudonym, heads).await?).then_some(*pseudonym)
+                let seen = seen_between(&mut *transaction, tenant, heads, None).await?;
+                (!seen.contains(pseudonym)).then_some(*pseudonym)
             }
         };
         let Some(pseudonym) = pseudonym else { return Ok(Tried::Unknown) };
@@ -264,22 +266,6 @@ async fn pseudonym_of(
         .fetch_optional(connection)
         .await?;
     Ok(found.map(Pseudonym))
-}
-
-async fn is_named_since(
-    connection: &mut PgConnection,
-    tenant: &TenantId,
-    pseudonym: Pseudonym,
-    heads: &[Position],
-) -> Result<bool, Error> {
-    let is_named = sqlx::query_scalar(include_str!("sql/subject_since.sql"))
-        .bind(tenant.as_str())
-        .bind(pseudonym.to_string())
-        .bind((0..heads.len() as i32).collect::<Vec<_>>())
-        .bind(heads.iter().map(|head| head.0 as i64).collect::<Vec<_>>())
-        .fetch_one(connection)
-        .await?;
-    Ok(is_named)
 }
 
 impl Erasure {

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use domain::{AggregateType, Metadata, Pseudonym, State, Stream, TenantId};
+use domain::{AggregateType, Metadata, Position, Pseudonym, State, Stream, TenantId};
+use rustc_hash::FxHashSet;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::erase::EraseError;
@@ -86,7 +88,7 @@ impl Store {
     async fn erase_idle_since(&self, tenant: &TenantId, moment: DateTime<Utc>) -> Result<u64, EraseError> {
         // What is recorded while the log is read through is looked at again under the heads' locks.
         let heads = self.heads().await?;
-        let idle = self.idle_since(tenant, moment).await?;
+        let idle = self.idle_since(tenant, moment, &heads).await?;
         let metadata = Metadata {
             key: "program".to_owned(),
             command: "subjects/erase".to_owned(),
@@ -101,8 +103,8 @@ impl Store {
         Ok(erased)
     }
 
-    /// Who was met before this moment, and had no event recorded since.
-    async fn idle_since(&self, tenant: &TenantId, moment: DateTime<Utc>) -> Result<Vec<Pseudonym>, Error> {
+    /// Who was met before this moment, and had no event recorded since, up to these heads.
+    async fn idle_since(&self, tenant: &TenantId, moment: DateTime<Utc>, heads: &[Position]) -> Result<Vec<Pseudonym>, Error> {
         let partitions: Vec<i32> = (0..i32::from(self.partitions())).collect();
         let from: Vec<i64> = sqlx::query_scalar(include_str!("sql/search_bounds.sql"))
             .bind(&partitions)
@@ -117,9 +119,31 @@ impl Store {
             .bind(moment)
             .bind(&partitions)
             .bind(from)
+            .bind(stored(heads))
             .bind(ERASED_MAX)
             .fetch_all(&self.inner.pool)
             .await?;
         Ok(idle.into_iter().map(Pseudonym).collect())
     }
+}
+
+/// Of whom something was recorded from these positions on, and before those; none: until now.
+pub(crate) async fn seen_between(
+    executor: impl PgExecutor<'_>,
+    tenant: &TenantId,
+    from: &[Position],
+    to: Option<&[Position]>,
+) -> Result<FxHashSet<Pseudonym>, Error> {
+    let seen: Vec<String> = sqlx::query_scalar(include_str!("sql/retention_seen.sql"))
+        .bind(tenant.as_str())
+        .bind((0..from.len() as i32).collect::<Vec<_>>())
+        .bind(stored(from))
+        .bind(to.map_or_else(|| vec![i64::MAX; from.len()], stored))
+        .fetch_all(executor)
+        .await?;
+    Ok(seen.iter().filter_map(|person| Uuid::parse_str(person).ok()).map(Pseudonym).collect())
+}
+
+fn stored(positions: &[Position]) -> Vec<i64> {
+    positions.iter().map(|position| i64::try_from(position.0).unwrap_or(i64::MAX)).collect()
 }

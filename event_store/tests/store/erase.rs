@@ -287,19 +287,27 @@ async fn a_retention_rule_erases_those_of_whom_nothing_was_recorded_for_so_long(
     let view = |user: &str, id: &str| {
         request("interactions", id, "record", &format!(r#"{{"capsule_id":"c1","kind":"view","user_id":"{user}"}}"#))
     };
-    for (user, id) in [("gone", "g1"), ("back", "b1"), ("back", "b2")] {
-        ledger.store.execute(view(user, id)).await.expect("recorded");
+    let view_of = async |user, id| ledger.store.execute(view(user, id)).await.expect("recorded");
+    let lead = async |id, command, data: &str| {
+        ledger.store.execute(request("leads", id, command, data)).await.expect("recorded");
+    };
+    view_of("gone", "g1").await;
+    view_of("back", "b1").await;
+    for user in ["cold", "warm"] {
+        lead(user, "capture", &format!(r#"{{"channel":"search","source":"marketing","user_id":"{user}"}}"#)).await;
     }
     let other = domain::TenantId::parse("other").expect("a tenant");
     ledger.store.vault().pseudonyms(&other, &[jane()]).await.expect("entered");
-    // All of it happened 40 days ago, but for one visit.
+    // All of it happened 40 days ago, but for one visit, and what names nobody again.
     let moved = [
-        "UPDATE ledger.events SET recorded_at = recorded_at - interval '40 days' WHERE aggregate_id <> 'acme/b2'",
+        "UPDATE ledger.events SET recorded_at = recorded_at - interval '40 days'",
         "UPDATE vault.pseudonyms SET created_at = created_at - interval '40 days'",
     ];
     for statement in moved {
         sqlx::query(statement).execute(ledger.pool()).await.expect("moved");
     }
+    view_of("back", "b2").await;
+    lead("warm", "touch", r#"{"channel":"email"}"#).await;
     let find = async |user: &str| {
         ledger.store.vault().find(&tenant(), &UserId::parse(user).expect("a user")).await.expect("asked").is_some()
     };
@@ -313,8 +321,9 @@ async fn a_retention_rule_erases_those_of_whom_nothing_was_recorded_for_so_long(
     assert_eq!(apply(0).await, 0, "a lifted rule erases nobody");
     ledger.store.execute(request("retention_rules", "short", "set", r#"{"after_days":30}"#)).await.expect("set");
     assert_eq!(apply(3_600).await, 0, "it is not its turn");
-    assert_eq!(apply(0).await, 1);
+    assert_eq!(apply(0).await, 2);
     assert_eq!((find("gone").await, find("back").await), (false, true));
+    assert_eq!((find("cold").await, find("warm").await), (false, true));
     assert!(ledger.store.vault().find(&other, &jane()).await.expect("asked").is_some(), "another tenant's rule");
     let said: Vec<String> = ledger
         .everything()
@@ -323,7 +332,7 @@ async fn a_retention_rule_erases_those_of_whom_nothing_was_recorded_for_so_long(
         .filter(|event| event.event_type == "SubjectErased")
         .map(|event| event.payload)
         .collect();
-    assert!(said.len() == 1 && said[0].contains("retention"), "{said:?}");
+    assert!(said.len() == 2 && said.iter().all(|said| said.contains("retention")), "{said:?}");
     ledger.end().await;
 }
 
