@@ -86,8 +86,7 @@ impl Store {
     }
 
     async fn erase_idle_since(&self, tenant: &TenantId, moment: DateTime<Utc>) -> Result<u64, EraseError> {
-        // What is recorded while the log is read through is looked at again under the heads' locks.
-        let heads = self.heads().await?;
+        let mut heads = self.heads().await?;
         let idle = self.idle_since(tenant, moment, &heads).await?;
         let metadata = Metadata {
             key: "program".to_owned(),
@@ -95,8 +94,14 @@ impl Store {
             correlation_id: Uuid::now_v7().to_string(),
             received_at: Utc::now().trunc_subsecs(6),
         };
-        let mut erased = 0;
+        let (mut erased, mut back) = (0, FxHashSet::default());
         for pseudonym in idle {
+            // What was recorded meanwhile is read before the heads are locked: little is left to be read under their locks.
+            let seen_to = std::mem::replace(&mut heads, self.heads().await?);
+            back.extend(seen_between(&self.inner.pool, tenant, &seen_to, Some(&heads)).await?);
+            if back.contains(&pseudonym) {
+                continue;
+            }
             erased += u64::from(self.erase_idle(tenant, pseudonym, &heads, &metadata).await?);
             tokio::time::sleep(PAUSE).await;
         }

@@ -362,3 +362,58 @@ async fn rules_that_cannot_be_applied_keep_no_other_tenants_from_theirs() {
     assert_eq!(ledger.store.apply_retention(hour).await.expect("applied"), 0);
     ledger.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_while_a_rule_is_applied_is_kept() {
+    let ledger = Ledger::new().await;
+    for id in ["l1", "l2"] {
+        let lead = format!(r#"{{"channel":"search","source":"marketing","user_id":"{id}"}}"#);
+        ledger.store.execute(request("leads", id, "capture", &lead)).await.expect("recorded");
+    }
+    let rule = request("retention_rules", "people", "set", r#"{"after_days":30}"#);
+    ledger.store.execute(rule).await.expect("set");
+    for moved in [
+        "UPDATE ledger.events SET recorded_at = recorded_at - interval '40 days'",
+        "UPDATE vault.pseudonyms SET created_at = created_at - interval '40 days'",
+    ] {
+        sqlx::query(moved).execute(ledger.pool()).await.expect("moved");
+    }
+    let known = async || {
+        let people = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM vault.pseudonyms");
+        people.fetch_one(ledger.pool()).await.expect("a count")
+    };
+    // The first is about to be erased: who is idle is known by now.
+    let mut held = ledger.pool().begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM ledger.partition_heads FOR UPDATE").execute(&mut *held).await.expect("locked");
+    let store = ledger.store.clone();
+    let applying = tokio::spawn(async move { store.apply_retention(Duration::ZERO).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%partition_heads%'";
+    let locked = async {
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(ledger.pool()).await.expect("a count") == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), locked).await.expect("somebody is about to be erased");
+    // Both are touched, as another process would.
+    sqlx::query(
+        "WITH touched AS (
+             INSERT INTO ledger.events
+             SELECT aggregate_type, aggregate_id, 2, 'LeadTouched', '1.0', '{}', metadata, tenant, partition,
+                 next_position - 1 + row_number() OVER (PARTITION BY partition), partition_key, now(), now()
+             FROM ledger.events JOIN ledger.partition_heads USING (partition)
+             WHERE aggregate_type = 'lead'
+             RETURNING partition, position
+         )
+         UPDATE ledger.partition_heads AS heads
+         SET next_position = (SELECT max(position) + 1 FROM touched WHERE touched.partition = heads.partition)
+         WHERE partition IN (SELECT partition FROM touched)",
+    )
+    .execute(&mut *held)
+    .await
+    .expect("touched");
+    held.commit().await.expect("committed");
+    assert_eq!(applying.await.expect("no panic").expect("applied"), 0);
+    assert_eq!(known().await, 2);
+    ledger.end().await;
+}
