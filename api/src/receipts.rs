@@ -14,8 +14,10 @@ use crate::settings::EVENTS_MAX;
 use crate::state::Api;
 
 const HEADER: &str = "ledger-receipt";
-/// A command rarely has more than one event.
-const PROMISED_MAX: usize = 2 * EVENTS_MAX;
+/// A signed note has a million bytes at most, and a promise takes 88 of them where its numbers are longest. That is more than all
+/// commands of a request, and one rarely has more than one event.
+const PROMISED_MAX: usize = 11_000;
+const _: () = assert!(PROMISED_MAX > EVENTS_MAX);
 
 /// Whether a write asks for a receipt; checked before anything is recorded.
 pub(crate) fn is_wanted(api: &Api, headers: &HeaderMap) -> Result<bool, Problem> {
@@ -79,5 +81,38 @@ pub(crate) async fn receipt(api: &Api, tenant: &TenantId, told: Told) -> Option<
             tracing::warn!(reason, has_key = keys.is_some(), "no receipt could be given");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use domain::AggregateType;
+    use proof::checkpoint::SigningKey;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_of_as_many_events_as_are_promised_is_signed_and_opened() {
+        let tenant = TenantId::parse("t".repeat(32)).expect("a tenant");
+        let event = |number: u64| RecordedEvent {
+            partition: Partition(1_023),
+            position: Position((1 << 53) - 1 - number),
+            tenant: tenant.clone(),
+            aggregate_type: AggregateType::Interaction,
+            aggregate_id: "i".to_owned(),
+            sequence: 1,
+            event_type: "InteractionRecorded".to_owned(),
+            event_version: "1.0".to_owned(),
+            partition_key: "c".to_owned(),
+            occurred_at: DateTime::UNIX_EPOCH,
+            recorded_at: DateTime::UNIX_EPOCH,
+            payload: "{}".to_owned(),
+            metadata: "{}".into(),
+        };
+        let events: Vec<RecordedEvent> = (0..PROMISED_MAX as u64).map(event).collect();
+        let key = SigningKey::generate("capsule-ledger/00000000-0000-0000-0000-000000000000");
+        let receipt = Receipt::new(tenant.to_string(), &events, &key, Utc::now());
+        assert_eq!(Receipt::open(&receipt.sign(&key), &[key.verifier_key()]).as_ref(), Ok(&receipt));
     }
 }
