@@ -142,7 +142,7 @@ async fn erase(
     let correlation = request.extensions().get::<CorrelationId>();
     let metadata = metadata(&caller.key, "subjects/erase", correlation, received_at());
     let erasure = api.store.erase(caller.tenant(), &user, &metadata, key.as_deref()).await?;
-    let counting = api.store.count_naming(caller.tenant(), erasure.pseudonym);
+    let counting = api.store.count_naming(caller.tenant(), erasure.pseudonym, COUNT_TIME_MAX);
     let events = match tokio::time::timeout(COUNT_TIME_MAX, counting).await {
         Ok(Ok(events)) => Some(events),
         Ok(Err(error)) => {
@@ -213,7 +213,7 @@ async fn of_partition(
     form: Form,
     is_first: bool,
 ) -> Result<(u64, Bytes), io::Error> {
-    let asked = tokio::time::timeout(READ_TIME_MAX, api.store.events_of(subject, partition)).await;
+    let asked = tokio::time::timeout(READ_TIME_MAX, api.store.events_of(subject, partition, READ_TIME_MAX)).await;
     let events = asked.map_err(io::Error::other)?.map_err(|error| {
         tracing::warn!(error = &error as &dyn std::error::Error, "what is held of a person could not be read");
         io::Error::other(error)

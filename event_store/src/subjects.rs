@@ -3,9 +3,11 @@
 //! There is no index over whom events are about, as it would slow every append: the log is read through.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Partition, Pseudonym, RecordedEvent, Sealed, Stream, TenantId, UserId};
 use serde::Deserialize;
+use sqlx::PgTransaction;
 
 use crate::error::Error;
 use crate::read::recorded;
@@ -36,24 +38,45 @@ impl Store {
     }
 
     /// All events of a partition in streams that name them, in order.
-    pub async fn events_of(&self, subject: &Subject, partition: Partition) -> Result<Vec<OpenedEvent>, Error> {
+    ///
+    /// # Errors
+    /// Where it takes longer than `limit`, as it does where nobody waits for it any more.
+    pub async fn events_of(&self, subject: &Subject, partition: Partition, limit: Duration) -> Result<Vec<OpenedEvent>, Error> {
+        let mut transaction = self.limited(limit).await?;
         let rows = sqlx::query(include_str!("sql/subject_events.sql"))
             .bind(subject.tenant.as_str())
             .bind(subject.pseudonym.to_string())
             .bind(i32::from(partition.0))
-            .fetch_all(&self.inner.pool)
+            .fetch_all(&mut *transaction)
             .await?;
+        transaction.rollback().await?;
         rows.iter().map(|row| recorded(row).and_then(|event| subject.open(event))).collect()
     }
 
     /// How many events name them.
-    pub async fn count_naming(&self, tenant: &TenantId, pseudonym: Pseudonym) -> Result<u64, Error> {
+    ///
+    /// # Errors
+    /// As [`Store::events_of`].
+    pub async fn count_naming(&self, tenant: &TenantId, pseudonym: Pseudonym, limit: Duration) -> Result<u64, Error> {
+        let mut transaction = self.limited(limit).await?;
         let count: i64 = sqlx::query_scalar(include_str!("sql/subject_count.sql"))
             .bind(tenant.as_str())
             .bind(pseudonym.to_string())
-            .fetch_one(&self.inner.pool)
+            .fetch_one(&mut *transaction)
             .await?;
+        transaction.rollback().await?;
         Ok(count as u64)
+    }
+
+    /// What is read through in it ends by itself: a caller who gives up ends nothing that the server does, which would hold a
+    /// connection until it is done.
+    async fn limited(&self, limit: Duration) -> Result<PgTransaction<'static>, Error> {
+        let mut transaction = self.inner.pool.begin().await?;
+        sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+            .bind(limit.as_millis().max(1).to_string())
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction)
     }
 }
 

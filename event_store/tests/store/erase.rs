@@ -8,6 +8,8 @@ use sqlx::Row as _;
 
 use crate::support::*;
 
+const LIMIT: Duration = Duration::from_secs(30);
+
 fn jane() -> UserId {
     UserId::parse("jane@example.com").expect("a user")
 }
@@ -25,7 +27,7 @@ async fn held(ledger: &Ledger) -> Vec<OpenedEvent> {
     let Some(subject) = ledger.store.subject(&tenant(), &jane()).await.expect("asked") else { return vec![] };
     let mut events = Vec::new();
     for partition in 0..PARTITIONS {
-        events.extend(ledger.store.events_of(&subject, Partition(partition)).await.expect("read"));
+        events.extend(ledger.store.events_of(&subject, Partition(partition), LIMIT).await.expect("read"));
     }
     events
 }
@@ -102,7 +104,7 @@ async fn whom_an_event_names_is_found_whatever_its_attributes_hold() {
     }
     let found: Vec<String> = held(&ledger).await.into_iter().map(|held| held.event.event_type).collect();
     assert_eq!(found, ["InteractionRecorded", "InteractionVoided"]);
-    assert_eq!(ledger.store.count_naming(&tenant(), known).await.expect("counted"), 2);
+    assert_eq!(ledger.store.count_naming(&tenant(), known, LIMIT).await.expect("counted"), 2);
 
     let rule = request("retention_rules", "people", "set", r#"{"after_days":30}"#);
     ledger.store.execute(rule).await.expect("set");
@@ -115,6 +117,33 @@ async fn whom_an_event_names_is_found_whatever_its_attributes_hold() {
         sqlx::query(moved).execute(ledger.pool()).await.expect("moved");
     }
     assert_eq!(apply().await, 1);
+    ledger.end().await;
+}
+
+#[tokio::test]
+async fn what_is_read_of_a_person_ends_with_its_limit_also_for_who_gave_up() {
+    let ledger = Ledger::new().await;
+    ledger.open_capsule("c1").await;
+    ledger.store.execute(visit("i1", "")).await.expect("recorded");
+    let subject = ledger.store.subject(&tenant(), &jane()).await.expect("asked").expect("known");
+    // Whoever holds the table so makes everybody wait who reads it.
+    let mut held = ledger.pool().begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE ledger.events IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.expect("locked");
+    let (limit, patience) = (Duration::from_millis(300), Duration::from_millis(100));
+    let tenant = tenant();
+    let read = ledger.store.events_of(&subject, Partition::of(&tenant, "c1", PARTITIONS), limit);
+    tokio::time::timeout(patience, read).await.expect_err("it waits");
+    let count = ledger.store.count_naming(&tenant, subject.pseudonym, limit);
+    tokio::time::timeout(patience, count).await.expect_err("it waits");
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let ended = async {
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(ledger.pool()).await.expect("a count") > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, ended).await.expect("nothing of it goes on");
+    held.rollback().await.expect("released");
+    assert_eq!(ledger.store.count_naming(&tenant, subject.pseudonym, LIMIT).await.expect("counted"), 1);
     ledger.end().await;
 }
 
@@ -133,7 +162,7 @@ async fn whom_it_erased_the_ledger_knows_no_more_and_no_event_is_touched() {
     assert!(before.iter().all(|event| after.contains(event)), "and the others as they were");
     assert_eq!(ledger.store.vault().find(&tenant(), &jane()).await.expect("asked"), None);
     assert!(held(&ledger).await.is_empty());
-    assert_eq!(ledger.store.count_naming(&tenant(), known).await.expect("counted"), 1);
+    assert_eq!(ledger.store.count_naming(&tenant(), known, LIMIT).await.expect("counted"), 1);
     assert!(matches!(erase(&ledger, None).await, Err(EraseError::Unknown)));
 
     // Sent late, her own event is another's: she is somebody else by now.
@@ -183,9 +212,9 @@ async fn no_process_uses_what_it_remembers_of_somebody_whom_another_erased() {
     assert_eq!(word(&late.execute(visit("i3", NAME)).await), "appended");
     assert_eq!(word(&other.execute(visit("i4", NAME)).await), "appended");
     assert_eq!(word(&other.execute(sign_up()).await), "idempotency_key_reused");
-    assert_eq!(ledger.store.count_naming(&tenant(), erased).await.expect("counted"), 3, "what was recorded before");
+    assert_eq!(ledger.store.count_naming(&tenant(), erased, LIMIT).await.expect("counted"), 3, "what was recorded before");
     let again = ledger.store.vault().find(&tenant(), &jane()).await.expect("asked").expect("known again");
-    assert_eq!(ledger.store.count_naming(&tenant(), again).await.expect("counted"), 2);
+    assert_eq!(ledger.store.count_naming(&tenant(), again, LIMIT).await.expect("counted"), 2);
     let personal: Vec<_> = held(&ledger).await.into_iter().filter_map(|held| held.personal).collect();
     assert_eq!(personal.len(), 2, "sealed with the new key, by both");
     other.shutdown().await;
