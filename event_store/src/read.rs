@@ -1,5 +1,6 @@
 //! Reading the ledger: by position, by id, and filtered for auditors.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::error::Error;
+use crate::search::first_at;
 
 const PING_WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -125,30 +127,78 @@ pub(crate) async fn places_of(
     rows.into_iter().map(place).collect()
 }
 
-pub(crate) async fn events(pool: &PgPool, tenant: &TenantId, query: EventQuery) -> Result<EventPage, Error> {
+pub(crate) async fn events(pool: &PgPool, tenant: &TenantId, query: &EventQuery, partitions: u16) -> Result<EventPage, Error> {
     let limit = query.limit.clamp(1, EventQuery::LIMIT_MAX);
-    let (after_partition, after_position) = query
-        .after
-        .map_or((-1, -1), |(partition, position)| (i32::from(partition.0), i64::try_from(position.0).unwrap_or(i64::MAX)));
-    let rows = sqlx::query(include_str!("sql/read_events.sql"))
-        .bind(tenant.as_str())
-        .bind(after_partition)
-        .bind(after_position)
-        .bind(query.partition.map(|partition| i32::from(partition.0)))
-        .bind(query.aggregate_type.map(AggregateType::as_str))
-        .bind(query.aggregate_id.map(|id| format!("{tenant}/{id}")))
-        .bind(query.event_type)
-        .bind(limit as i64 + 1)
-        .bind(query.from)
-        .bind(query.to)
-        .bind(query.key)
-        .fetch_all(pool)
-        .await?;
-    let mut events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+    let mut events: Vec<RecordedEvent> = Vec::new();
+    for stretch in stretches(pool, query, partitions).await? {
+        events.extend(events_in(pool, tenant, query, &stretch, limit + 1 - events.len()).await?);
+        if events.len() > limit {
+            break;
+        }
+    }
     let more = events.len() > limit;
     events.truncate(limit);
     let next = events.last().filter(|_| more).map(|event| (event.partition, event.position));
     Ok(EventPage { events, next })
+}
+
+/// A place in the order of partitions, then positions, as it is stored.
+type Place = (i32, i64);
+
+/// What of the log is to be read, in order: by its primary order alone where no time is asked for, else a stretch a partition.
+async fn stretches(pool: &PgPool, query: &EventQuery, partitions: u16) -> Result<Vec<Range<Place>>, Error> {
+    let first = query.after.map_or((0, 0), |(partition, position)| {
+        (i32::from(partition.0), i64::try_from(position.0).unwrap_or(i64::MAX).saturating_add(1))
+    });
+    let (from, to) = match query.partition {
+        Some(partition) => (partition.0, partition.0.saturating_add(1)),
+        None => (0, partitions),
+    };
+    let whole = (i32::from(from), 0)..(i32::from(to), 0);
+    let stretches = match (query.from, query.to) {
+        (None, None) => vec![whole],
+        (since, before) => {
+            let from = from.max(query.after.map_or(0, |(partition, _)| partition.0));
+            let asked: Vec<Partition> = (from..to.min(partitions)).map(Partition).collect();
+            let at = |moment: DateTime<Utc>| asked.iter().map(move |partition| (*partition, moment)).collect::<Vec<_>>();
+            let firsts = match since {
+                Some(moment) => first_at(pool, &at(moment)).await?,
+                None => vec![0; asked.len()],
+            };
+            let ends = match before {
+                Some(moment) => first_at(pool, &at(moment)).await?,
+                None => vec![i64::MAX; asked.len()],
+            };
+            let bounds = firsts.into_iter().zip(ends);
+            let stretch = |partition: &Partition, (first, end)| (i32::from(partition.0), first)..(i32::from(partition.0), end);
+            asked.iter().zip(bounds).map(|(partition, bounds)| stretch(partition, bounds)).collect()
+        }
+    };
+    let left = stretches.into_iter().map(|stretch| stretch.start.max(first)..stretch.end);
+    Ok(left.filter(|stretch| !stretch.is_empty()).collect())
+}
+
+async fn events_in(
+    pool: &PgPool,
+    tenant: &TenantId,
+    query: &EventQuery,
+    stretch: &Range<Place>,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(include_str!("sql/read_events.sql"))
+        .bind(tenant.as_str())
+        .bind(stretch.start.0)
+        .bind(stretch.start.1)
+        .bind(stretch.end.0)
+        .bind(stretch.end.1)
+        .bind(query.aggregate_type.map(AggregateType::as_str))
+        .bind(query.aggregate_id.as_ref().map(|id| format!("{tenant}/{id}")))
+        .bind(&query.event_type)
+        .bind(&query.key)
+        .bind(limit as i64)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(recorded).collect()
 }
 
 pub(crate) async fn ping(pool: &PgPool) -> Result<(), Error> {

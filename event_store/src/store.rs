@@ -227,7 +227,7 @@ impl Store {
 
     /// A page of the tenant's events, by partition and position.
     pub async fn events(&self, tenant: &TenantId, query: EventQuery) -> Result<EventPage, Error> {
-        read::events(&self.inner.pool, tenant, query).await
+        read::events(&self.inner.pool, tenant, &query, self.partitions()).await
     }
 
     /// A page of the tenant's events that match, the newest first.

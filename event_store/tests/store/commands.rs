@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use domain::{Event, Partition, Rejection, Stream, TenantId};
+use domain::{Event, Partition, RecordedEvent, Rejection, Stream, TenantId};
 use event_store::{EventQuery, ExecuteError, Settings};
 
 use crate::support::*;
@@ -290,9 +290,29 @@ async fn an_auditor_pages_through_what_they_ask_for() {
     times.sort_unstable();
     let (from, to) = (times[1], *times.last().expect("events"));
     let between = ask(EventQuery { from: Some(from), to: Some(to), ..of_key("k1") }).await;
-    let expected: Vec<_> = all.into_iter().filter(|event| (from..to).contains(&event.recorded_at)).collect();
+    let expected: Vec<_> = all.iter().filter(|event| (from..to).contains(&event.recorded_at)).cloned().collect();
     assert!(!expected.is_empty());
     assert_eq!(between, expected);
+    for (from, to) in [(Some(from), None), (None, Some(to)), (Some(to), Some(from)), (None, None)] {
+        for partition in (0..PARTITIONS).map(|number| Some(Partition(number))).chain([None, Some(Partition(PARTITIONS))]) {
+            let mut query = EventQuery { from, to, partition, limit: 2, ..EventQuery::default() };
+            let mut seen = Vec::new();
+            loop {
+                let page = ledger.store.events(&tenant(), query.clone()).await.expect("a page");
+                seen.extend(page.events);
+                match page.next {
+                    Some(next) => query.after = Some(next),
+                    None => break,
+                }
+            }
+            let is_asked = |event: &&RecordedEvent| {
+                from.is_none_or(|from| event.recorded_at >= from)
+                    && to.is_none_or(|to| event.recorded_at < to)
+                    && partition.is_none_or(|partition| event.partition == partition)
+            };
+            assert_eq!(seen, all.iter().filter(is_asked).cloned().collect::<Vec<_>>(), "{query:?}");
+        }
+    }
     ledger.end().await;
 }
 
