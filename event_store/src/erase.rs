@@ -135,15 +135,10 @@ impl Store {
     }
 
     async fn erasure_of(&self, tenant: &TenantId, pseudonym: Pseudonym) -> Result<Erasure, EraseError> {
-        let place: (i32, i64) = sqlx::query_as(
-            "SELECT partition, position FROM ledger.events WHERE aggregate_type = 'subject' AND aggregate_id = $1 AND sequence = 1",
-        )
-        .bind(stream(tenant, pseudonym).aggregate_id())
-        .fetch_one(&self.inner.pool)
-        .await
-        .map_err(Error::from)?;
-        let partition = u16::try_from(place.0).map_err(|_| Error::Broken("events.partition".to_owned()))?;
-        self.erasure(tenant, Partition(partition), Position(place.1 as u64)).await
+        let places = read::places_of(&self.inner.pool, &[(stream(tenant, pseudonym), 1)], 1).await?;
+        let (partition, position) =
+            places.first().ok_or_else(|| Error::Broken(format!("{pseudonym} was erased by no event")))?;
+        self.erasure(tenant, *partition, *position).await
     }
 
     async fn erase_whom(

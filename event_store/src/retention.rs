@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use domain::{AggregateType, Metadata, Position, Pseudonym, State, Stream, TenantId};
+use domain::{AggregateType, Metadata, Partition, Position, Pseudonym, State, Stream, TenantId};
 use rustc_hash::FxHashSet;
 use sqlx::PgExecutor;
 use uuid::Uuid;
@@ -110,20 +110,12 @@ impl Store {
 
     /// Who was met before this moment, and had no event recorded since, up to these heads.
     async fn idle_since(&self, tenant: &TenantId, moment: DateTime<Utc>, heads: &[Position]) -> Result<Vec<Pseudonym>, Error> {
-        let partitions: Vec<i32> = (0..i32::from(self.partitions())).collect();
-        let from: Vec<i64> = sqlx::query_scalar(include_str!("sql/search_bounds.sql"))
-            .bind(&partitions)
-            .bind(vec![moment; partitions.len()])
-            .fetch_all(&self.inner.pool)
-            .await?;
-        if from.len() != partitions.len() {
-            return Err(Error::Broken(format!("{} bounds in {} partitions", from.len(), partitions.len())));
-        }
+        let (partitions, from): (Vec<Partition>, Vec<Position>) = self.first_since(moment).await?.into_iter().unzip();
         let idle: Vec<Uuid> = sqlx::query_scalar(include_str!("sql/retention_idle.sql"))
             .bind(tenant.as_str())
             .bind(moment)
-            .bind(&partitions)
-            .bind(from)
+            .bind(partitions.iter().map(|partition| i32::from(partition.0)).collect::<Vec<_>>())
+            .bind(stored(&from))
             .bind(stored(heads))
             .bind(ERASED_MAX)
             .fetch_all(&self.inner.pool)

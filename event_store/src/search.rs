@@ -173,24 +173,6 @@ async fn look(
     }
 }
 
-/// Of each partition the first position that was recorded at a moment or later.
-pub(crate) async fn first_since(
-    pool: &PgPool,
-    moment: DateTime<Utc>,
-    partitions: u16,
-) -> Result<Vec<(Partition, Position)>, Error> {
-    let found: Vec<i64> = sqlx::query_scalar(include_str!("sql/search_bounds.sql"))
-        .bind((0..i32::from(partitions)).collect::<Vec<_>>())
-        .bind(vec![moment; usize::from(partitions)])
-        .fetch_all(pool)
-        .await?;
-    if found.len() != usize::from(partitions) {
-        return Err(Error::Broken(format!("{} bounds in {partitions} partitions", found.len())));
-    }
-    let positions = found.into_iter().map(|position| Position(u64::try_from(position).unwrap_or(0)));
-    Ok((0..partitions).map(Partition).zip(positions).collect())
-}
-
 /// Of each partition the first position that is asked for, and the one after the last.
 async fn ranges(pool: &PgPool, query: &SearchQuery, partitions: &[Partition]) -> Result<Vec<(Partition, i64, i64)>, Error> {
     let to = |partition: Partition| {

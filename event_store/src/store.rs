@@ -197,14 +197,6 @@ impl Store {
         read::heads(&self.inner.pool, self.inner.partitions).await
     }
 
-    /// The next position of every partition just before a moment: below it is what was recorded earlier; index = partition.
-    pub async fn recorded_before(&self, moment: DateTime<Utc>) -> Result<Vec<Position>, Error> {
-        let partitions: Vec<Partition> = (0..self.inner.partitions).map(Partition).collect();
-        let asked: Vec<_> = partitions.into_iter().map(|partition| (partition, moment)).collect();
-        let found = search::first_at(&self.inner.pool, &asked).await?;
-        Ok(found.into_iter().map(|position| Position(position as u64)).collect())
-    }
-
     /// One event; another tenant's is not found.
     pub async fn event(
         &self,
@@ -236,9 +228,13 @@ impl Store {
         search::search(&self.inner.pool, tenant, query, (self.partitions(), looks_max)).await
     }
 
-    /// Of each partition the first position that was recorded at a moment or later; its head, where nothing was.
+    /// Of each partition, in order, the first position that was recorded at a moment or later; its head, where nothing was. Below it is
+    /// what was recorded before.
     pub async fn first_since(&self, moment: DateTime<Utc>) -> Result<Vec<(Partition, Position)>, Error> {
-        search::first_since(&self.inner.pool, moment, self.partitions()).await
+        let asked: Vec<_> = (0..self.partitions()).map(|partition| (Partition(partition), moment)).collect();
+        let found = search::first_at(&self.inner.pool, &asked).await?;
+        let positions = found.into_iter().map(|position| Position(u64::try_from(position).unwrap_or(0)));
+        Ok(asked.into_iter().map(|(partition, _)| partition).zip(positions).collect())
     }
 
     /// Whether the database answers within a second.

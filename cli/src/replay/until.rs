@@ -26,7 +26,7 @@ impl Until {
         match time {
             Ok(before) => {
                 ensure!(before <= Utc::now(), "--until: {text} has not come yet");
-                Ok(Self { positions: store.recorded_before(before).await?, before, is_time: true })
+                Ok(Self { positions: recorded_before(store, before).await?, before, is_time: true })
             }
             Err(_) => {
                 let named = api::positions_of_token(text, store.partitions()).context(
@@ -47,10 +47,15 @@ impl Until {
             last = last.max(event.recorded_at);
         }
         let before = last + TICK;
-        let mut positions = store.recorded_before(before).await?;
+        let mut positions = recorded_before(store, before).await?;
         for (partition, next) in named {
             positions[usize::from(partition.0)] = next;
         }
         Ok(Self { positions, before, is_time: false })
     }
+}
+
+/// Index = partition.
+async fn recorded_before(store: &Store, moment: DateTime<Utc>) -> anyhow::Result<Vec<Position>> {
+    Ok(store.first_since(moment).await?.into_iter().map(|(_, position)| position).collect())
 }
