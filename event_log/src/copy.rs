@@ -16,6 +16,8 @@ use crate::record::RecordError;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const CHUNK: usize = 2_000;
+/// A chunk ends with the record that exceeds it: few large records are held as easily as many small ones.
+const CHUNK_BYTES: usize = 4 << 20;
 const CHUNKS_MAX: usize = 4;
 
 /// What Kafka holds at an offset.
@@ -81,11 +83,12 @@ fn read(
     let mut assignment = TopicPartitionList::new();
     let added = assignment.add_partition_offset(topic, i32::from(partition.0), Offset::Offset(from));
     added.and_then(|()| consumer.assign(&assignment)).map_err(unavailable)?;
-    let mut chunk = Vec::with_capacity(CHUNK);
+    let (mut chunk, mut chunk_bytes) = (Vec::with_capacity(CHUNK), 0);
     let mut silent_since = Instant::now();
     loop {
         let ended = match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
+                chunk_bytes += message.payload_len();
                 chunk.push(CopyRecord { offset: message.offset(), event: event_of(&message) });
                 silent_since = Instant::now();
                 message.offset() + 1 >= high
@@ -97,7 +100,8 @@ fn read(
             }
             None => false,
         };
-        if ended || chunk.len() == CHUNK {
+        if ended || chunk.len() == CHUNK || chunk_bytes >= CHUNK_BYTES {
+            chunk_bytes = 0;
             if sender.blocking_send(Ok(std::mem::take(&mut chunk))).is_err() {
                 return Ok(()); // whoever asked has gone
             }
