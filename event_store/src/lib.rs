@@ -5,7 +5,7 @@
 //!
 //! Where to start:
 //! * [`Store::execute`] and [`Store::execute_many`]: decide and append (`decide.rs`), with idempotency keys.
-//! * `lane.rs`: group commit. All commits that wait become one call of `ledger.append` (`migrations/ledger/0002_append.sql`).
+//! * `lane.rs`: group commit. All commits that wait become one call of `ledger.append` (`migrations/ledger/0006_vault.sql`).
 //! * [`restore`]: the events back from Kafka's copy.
 //! * [`vault`]: users become pseudonyms, and what is personal is sealed; `erase.rs`: they are forgotten.
 //! * [`audit`]: [`Store::record`] notes what was done with the ledger itself.

@@ -22,7 +22,7 @@ pub struct SearchQuery {
     /// As clients name it.
     pub aggregate_id: Option<String>,
     pub event_type: Option<String>,
-    /// The id of the API key that caused it.
+    /// The id of the API key that caused it; or `operator` or `program`.
     pub key: Option<String>,
     /// Recorded at this moment or later.
     pub from: Option<DateTime<Utc>>,

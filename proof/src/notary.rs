@@ -49,7 +49,7 @@ impl SigningKeys {
     }
 }
 
-/// What a notary is told of the log: how it began, and what was said of keys last.
+/// What a notary is told of the log: where it ends, and what was said of keys last.
 #[derive(Debug, Clone)]
 pub struct LogState {
     pub tree: Tree,

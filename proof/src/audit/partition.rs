@@ -39,7 +39,7 @@ impl Fault {
     }
 }
 
-/// One partition of one copy, read from its first event on.
+/// One partition of one copy, read from its first event on, or from where an audit ended that found all before sound.
 #[derive(Debug, Clone)]
 pub struct PartitionAudit {
     partition: Partition,
