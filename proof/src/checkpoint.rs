@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use domain::recorded::Partition;
 use serde::{Deserialize, Serialize};
 use signed_note::{Note, NoteError, StandardSigner, StandardVerifier, VerifierList};
 
@@ -14,11 +13,6 @@ use crate::tree::Head;
 /// What a ledger is called in its checkpoints.
 pub fn origin(ledger_id: impl fmt::Display) -> String {
     format!("capsule-ledger/{ledger_id}")
-}
-
-/// What a partition's tree is called, for people.
-pub fn tree_name(partition: Partition) -> String {
-    format!("partition {partition}")
 }
 
 /// The key that signs a ledger's checkpoints. Kept out of the database: whoever writes there cannot sign.
@@ -107,8 +101,39 @@ impl VerifierKey {
     }
 }
 
+/// A note that a trusted key signed.
+pub(crate) struct Verified {
+    what: &'static str,
+    pub(crate) note: Note,
+    /// The names of the trusted keys that did.
+    signers: Vec<String>,
+}
+
+/// # Errors
+/// [`Error::Malformed`]; [`Error::Untrusted`] where no trusted key signed it, or a signature is wrong.
+pub(crate) fn verified(what: &'static str, note: &str, trusted: &[VerifierKey]) -> Result<Verified, Error> {
+    let note = Note::from_bytes(note.as_bytes()).map_err(|error| Error::malformed(what, error))?;
+    let (signed, _) = note.verify(&verifiers(trusted)).map_err(|error| match error {
+        NoteError::MalformedNote => Error::malformed(what, "is not a signed note"),
+        error => Error::untrusted(what, error),
+    })?;
+    let signers = signed.iter().map(|signature| signature.name().to_owned()).collect();
+    Ok(Verified { what, note, signers })
+}
+
+impl Verified {
+    /// # Errors
+    /// [`Error::OtherLedger`] unless a key that signed it signs for the ledger that it is of.
+    pub(crate) fn is_of(&self, ledger: &str) -> Result<(), Error> {
+        if self.signers.iter().any(|name| name == ledger) {
+            return Ok(());
+        }
+        Err(Error::OtherLedger { what: self.what, found: ledger.to_owned(), expected: self.signers.join(", ") })
+    }
+}
+
 /// Each key once, however often it is named.
-pub(crate) fn verifiers(trusted: &[VerifierKey]) -> VerifierList {
+fn verifiers(trusted: &[VerifierKey]) -> VerifierList {
     let keys: BTreeSet<&str> = trusted.iter().map(|key| key.0.as_str()).collect();
     let verifiers = keys.into_iter().map(|key| StandardVerifier::new(key).expect("a key that was parsed"));
     VerifierList::new(verifiers.map(|verifier| Box::new(verifier) as Box<dyn signed_note::Verifier>).collect())
@@ -137,18 +162,10 @@ impl Checkpoint {
     /// [`Error::Malformed`]; [`Error::Untrusted`] where no trusted key signed it, or a signature is wrong;
     /// [`Error::OtherLedger`].
     pub fn open(note: &str, trusted: &[VerifierKey]) -> Result<Self, Error> {
-        let parsed = Note::from_bytes(note.as_bytes()).map_err(|error| Error::malformed("the checkpoint", error))?;
-        let names: Vec<&str> = trusted.iter().map(VerifierKey::name).collect();
-        let (signed, _) = parsed.verify(&verifiers(trusted)).map_err(|error| match error {
-            NoteError::MalformedNote => Error::malformed("the checkpoint", "is not a signed note"),
-            error => Error::Untrusted(error.to_string()),
-        })?;
-        let checkpoint = Self::of(&parsed)?;
-        if signed.iter().any(|signature| signature.name() == checkpoint.origin) {
-            Ok(checkpoint)
-        } else {
-            Err(Error::OtherLedger { found: checkpoint.origin, expected: names.join(", ") })
-        }
+        let verified = verified("the checkpoint", note, trusted)?;
+        let checkpoint = Self::of(&verified.note)?;
+        verified.is_of(&checkpoint.origin)?;
+        Ok(checkpoint)
     }
 
     /// What it says, whoever signed it.

@@ -42,7 +42,7 @@ impl ConsistencyProof {
     pub fn check(&self, trusted: &[VerifierKey]) -> Result<(Checkpoint, Checkpoint), Error> {
         let (earlier, later) = (Checkpoint::open(&self.earlier, trusted)?, Checkpoint::open(&self.later, trusted)?);
         if earlier.origin != later.origin {
-            return Err(Error::OtherLedger { found: later.origin, expected: earlier.origin });
+            return Err(Error::OtherLedger { what: "the later checkpoint", found: later.origin, expected: earlier.origin });
         }
         if earlier.head.size > later.head.size {
             return Err(Error::malformed("the proof", "its later checkpoint covers less than the earlier one"));

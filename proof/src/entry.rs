@@ -80,12 +80,6 @@ impl Entry {
             entry => Ok(entry),
         }
     }
-
-    pub fn taken_at(&self) -> &str {
-        match self {
-            Self::Ledger { taken_at, .. } | Self::Heads { taken_at, .. } | Self::Key { taken_at, .. } => taken_at,
-        }
-    }
 }
 
 /// The leaf of an entry.

@@ -1,12 +1,12 @@
 //! An event's leaf: a hash that follows from what is stored of the event, and from nothing else.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use domain::RecordedEvent;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tlog_tiles::{Hash, record_hash};
 
 use crate::canonical;
+use crate::entry::time;
 use crate::error::Error;
 
 /// What the leaf covers. Its fields stand in the order of RFC 8785.
@@ -56,10 +56,6 @@ pub(crate) const FORMAT: u8 = 1;
 const NUMBER_END: u64 = 1 << 53;
 
 impl Header {
-    pub fn of(event: &RecordedEvent) -> Self {
-        canonical::read("the header", &header(event)).expect("what was written is read")
-    }
-
     /// Its canonical JSON, which is the leaf's data.
     pub fn canonical(&self) -> String {
         canonical::write(self)
@@ -117,10 +113,6 @@ pub fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     let digits = digest.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     digits.map(char::from).collect()
-}
-
-fn time(moment: DateTime<Utc>) -> String {
-    moment.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Notary {
                 entries.push(Entry::ledger(&self.ledger_id, partitions, current.verifier_key(), at));
             }
             Some(key) if *key != current.verifier_key() => {
-                let before = keys.find(key).ok_or_else(|| Error::Untrusted(format!("the log is signed by {key}")))?;
+                let before = keys.find(key).ok_or_else(|| Error::untrusted("the log", key))?;
                 signers.push(before);
                 entries.push(Entry::key(current.verifier_key(), at));
             }

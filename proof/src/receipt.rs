@@ -102,7 +102,8 @@ impl Receipt {
     pub fn held_against(&self, proofs: &[Stands]) -> Result<Vec<Shown>, Error> {
         let other = proofs.iter().find(|proof| proof.signed.checkpoint.origin != self.ledger);
         if let Some(Stands { signed, .. }) = other {
-            return Err(Error::OtherLedger { found: signed.checkpoint.origin.clone(), expected: self.ledger.clone() });
+            let (found, expected) = (signed.checkpoint.origin.clone(), self.ledger.clone());
+            return Err(Error::OtherLedger { what: "the proof", found, expected });
         }
         let covered_by = moment(&self.covered_by)?;
         self.events.iter().map(|promised| promised.shown_by(proofs, covered_by)).collect()
@@ -234,6 +235,9 @@ pub(crate) mod tests {
         }
         let stranger = SigningKey::generate("capsule-ledger/2");
         let theirs = Receipt::new("demo".to_owned(), &[numbered(41)], &stranger, noon());
+        let untrusted =
+            Receipt::open(&theirs.sign(&stranger), &[key.verifier_key()]).expect_err("by another's key").to_string();
+        assert!(untrusted.starts_with("the receipt is signed by none of the trusted keys"), "{untrusted}");
         assert!(matches!(theirs.held_against(&[stands(kept.position(41))]), Err(Error::OtherLedger { .. })));
     }
 }

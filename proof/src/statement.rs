@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use signed_note::{Note, NoteError, Signer};
+use signed_note::{Note, Signer};
 
 use crate::canonical;
-use crate::checkpoint::{SigningKey, VerifierKey, verifiers};
+use crate::checkpoint::{SigningKey, VerifierKey, verified};
 use crate::error::Error;
 
 /// A kind of statement.
@@ -67,26 +67,15 @@ pub(crate) fn is_one<S: Statement>(text: &str) -> bool {
 }
 
 pub(crate) fn open<S: Statement>(note: &str, trusted: &[VerifierKey]) -> Result<S, Error> {
-    let parsed = parsed::<S>(note)?;
-    let (signed, _) = parsed.verify(&verifiers(trusted)).map_err(|error| match error {
-        NoteError::MalformedNote => Error::malformed(S::WHAT, "is not a signed note"),
-        error => Error::Untrusted(error.to_string()),
-    })?;
-    let read: S = said(&parsed)?;
-    if signed.iter().any(|signature| signature.name() == read.ledger()) {
-        return Ok(read);
-    }
-    let names: Vec<&str> = signed.iter().map(signed_note::Signature::name).collect();
-    Err(Error::OtherLedger { found: read.ledger().to_owned(), expected: names.join(", ") })
+    let verified = verified(S::WHAT, note, trusted)?;
+    let read: S = said(&verified.note)?;
+    verified.is_of(read.ledger())?;
+    Ok(read)
 }
 
 /// What it says, whoever signed it.
 pub(crate) fn unverified<S: Statement>(note: &str) -> Result<S, Error> {
-    said(&parsed::<S>(note)?)
-}
-
-fn parsed<S: Statement>(note: &str) -> Result<Note, Error> {
-    Note::from_bytes(note.as_bytes()).map_err(|error| Error::malformed(S::WHAT, error))
+    said(&Note::from_bytes(note.as_bytes()).map_err(|error| Error::malformed(S::WHAT, error))?)
 }
 
 fn said<S: Statement>(note: &Note) -> Result<S, Error> {
