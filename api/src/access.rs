@@ -114,7 +114,7 @@ impl Access {
             return;
         }
         let Ok(key_id) = KeyId::parse(key.id.clone()) else { return };
-        let entry = KeyUsed { key_id, role: key.role.into(), occurred_at: now };
+        let entry = KeyUsed { key_id, role: key.role, occurred_at: now };
         if self.put(key, entry.into(), asked) {
             noted.used.insert(key.id.clone(), today);
         }
@@ -136,7 +136,7 @@ impl Access {
             return;
         }
         let (Ok(key_id), Ok(route)) = (KeyId::parse(key.id.clone()), Route::parse(route)) else { return };
-        let entry = AccessDenied { key_id, role: key.role.into(), reason, route, occurred_at: now };
+        let entry = AccessDenied { key_id, role: key.role, reason, route, occurred_at: now };
         if self.put(key, entry.into(), asked) {
             noted.denied.insert(of, hour(now));
         }

@@ -84,7 +84,7 @@ async fn carry_out(command: KeysCommand, json: bool, tenant: &TenantId, (keys, s
         KeysCommand::Create { role, name, expires_at } => {
             keys.ensure_tenant(tenant).await?;
             let (key, secret) = keys.create(tenant, role.into(), &name, expires_at).await?;
-            let (key_id, role) = (KeyId::parse(key.id.clone())?, key.role.into());
+            let (key_id, role) = (KeyId::parse(key.id.clone())?, key.role);
             let made = KeyCreated { key_id, role, expires_at: key.expires_at, occurred_at: key.created_at };
             // Nobody has it before it is noted: the secret is shown after that.
             store.record(tenant, made, &Who::operator()).await.context("the key was made, but not noted and not shown")?;
@@ -112,7 +112,7 @@ async fn carry_out(command: KeysCommand, json: bool, tenant: &TenantId, (keys, s
         KeysCommand::Revoke { id } => {
             let revoked = keys.revoke(tenant, &id).await?.with_context(|| format!("{tenant} has no key {id}"))?;
             let (key_id, occurred_at) = (KeyId::parse(id.clone())?, revoked.revoked_at.unwrap_or_else(Utc::now));
-            let entry = KeyRevoked { key_id, role: revoked.role.into(), occurred_at };
+            let entry = KeyRevoked { key_id, role: revoked.role, occurred_at };
             store.record(tenant, entry, &Who::operator()).await.context("the key is revoked, but not noted: say it again")?;
             if json {
                 println!("{}", json!({"revoked": id}));

@@ -207,7 +207,7 @@ async fn api_keys(pool: &PgPool, tenant: &TenantId, data_dir: &Path) -> anyhow::
     keys.ensure_tenant(tenant).await?;
     let mut known = Connection::read(data_dir)?.map(|connection| connection.api_keys).unwrap_or_default();
     let mut all = BTreeMap::new();
-    for role in Role::ALL {
+    for role in Role::ALL.iter().copied() {
         let name = role.as_str().to_owned();
         let kept = match known.remove(&name) {
             Some(key) => match keys.authenticate(&key).await? {

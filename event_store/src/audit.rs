@@ -20,7 +20,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::keys::{self, Role};
+use crate::keys;
 use crate::read::recorded;
 use crate::request::{ExecuteError, IdempotencyKey, Outcome, Request};
 use crate::store::Store;
@@ -142,7 +142,7 @@ pub async fn note_keys(store: &Store) -> Result<usize, RecordError> {
     for row in &rows {
         let key = keys::info(row)?;
         let key_id = KeyId::parse(key.id.clone()).map_err(|_| Error::Broken("api_keys.id".to_owned()))?;
-        let (role, expires_at) = (key.role.into(), key.expires_at);
+        let (role, expires_at) = (key.role, key.expires_at);
         let made = KeyCreated { key_id: key_id.clone(), role, expires_at, occurred_at: key.created_at };
         store.record(&key.tenant, made, &Who::program()).await?;
         if let Some(occurred_at) = key.revoked_at {
@@ -248,17 +248,6 @@ fn request(tenant: &TenantId, entry: AuditEvent, who: &Who) -> Request {
     }
 }
 
-impl From<Role> for domain::audit::KeyRole {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Admin => Self::Admin,
-            Role::Writer => Self::Writer,
-            Role::Analyst => Self::Analyst,
-            Role::Auditor => Self::Auditor,
-        }
-    }
-}
-
 /// Every type of entry there is.
 pub fn entry_types() -> Vec<&'static str> {
     let all = [AggregateType::AuditEntry, AggregateType::Subject].into_iter().flat_map(AggregateType::events);
@@ -268,6 +257,7 @@ pub fn entry_types() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::Role;
 
     fn at(time: &str) -> DateTime<Utc> {
         time.parse().expect("a time")
@@ -299,7 +289,7 @@ mod tests {
     #[test]
     fn what_there_is_one_of_has_a_key_that_no_client_can_send() {
         let key_id = domain::KeyId::parse("k1").expect("a key's id");
-        let revoked = domain::audit::KeyRevoked { key_id, role: Role::Writer.into(), occurred_at: at("2026-10-31T12:00:00Z") };
+        let revoked = domain::audit::KeyRevoked { key_id, role: Role::Writer, occurred_at: at("2026-10-31T12:00:00Z") };
         let tenant = TenantId::parse("demo").expect("a tenant");
         let request = request(&tenant, revoked.into(), &Who::operator());
         assert_eq!(request.idempotency.expect("a key").key, "audit KeyRevoked k1");

@@ -19,30 +19,7 @@ const CACHED_FOR: Duration = Duration::from_secs(5);
 const CACHED_KEYS_MAX: usize = 10_000;
 
 /// What a key may do; each crate that offers something says which role it needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    Admin,
-    Writer,
-    Analyst,
-    Auditor,
-}
-
-impl Role {
-    pub const ALL: [Self; 4] = [Self::Admin, Self::Writer, Self::Analyst, Self::Auditor];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Writer => "writer",
-            Self::Analyst => "analyst",
-            Self::Auditor => "auditor",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-}
+pub use domain::audit::KeyRole as Role;
 
 /// Everything about a key but its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,12 +157,16 @@ pub(crate) fn info(row: &PgRow) -> Result<KeyInfo, Error> {
     Ok(KeyInfo {
         id: row.try_get("id")?,
         tenant: TenantId::parse(row.try_get::<String, _>("tenant")?).map_err(|_| broken("tenant"))?,
-        role: Role::parse(row.try_get("role")?).ok_or_else(|| broken("role"))?,
+        role: role(row.try_get("role")?).ok_or_else(|| broken("role"))?,
         name: row.try_get("name")?,
         created_at: row.try_get("created_at")?,
         expires_at: row.try_get("expires_at")?,
         revoked_at: row.try_get("revoked_at")?,
     })
+}
+
+fn role(text: &str) -> Option<Role> {
+    Role::ALL.iter().copied().find(|role| role.as_str() == text)
 }
 
 fn random_hex<const BYTES: usize>() -> String {
