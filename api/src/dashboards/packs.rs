@@ -58,6 +58,15 @@ impl Rhythm {
         }
     }
 
+    /// Beside the others.
+    fn short_name(self) -> &'static str {
+        match self {
+            Self::Weekly => "Weekly",
+            Self::Monthly => "Monthly",
+            Self::Quarterly => "Quarterly",
+        }
+    }
+
     fn grain(self) -> Grain {
         match self {
             Self::Weekly => Grain::Week,
@@ -293,7 +302,7 @@ pub(super) async fn pack(
         notes: plan.contradictions().into_iter().map(|note| note.detail).collect(),
         rhythms: Rhythm::ALL
             .into_iter()
-            .map(|other| Choice { name: other.name(), href: link(other.grain(), view.as_of), is_chosen: other == rhythm })
+            .map(|other| Choice { name: other.short_name(), href: link(other.grain(), view.as_of), is_chosen: other == rhythm })
             .collect(),
         // The pack's address says the rhythm.
         frame: Frame { period: Grain::Month.as_str(), ..frame(&view, &caller, freshness, rhythm.name()).without_rhythms() },
