@@ -4,6 +4,8 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use domain::Grain;
 
 const NO_BREAK: char = '\u{a0}';
+/// From one day to another: a line may end after a dash, but for the word joiner.
+const TO: &str = "–\u{2060}";
 
 /// Written in capitals wherever they stand.
 const INITIALS: [&str; 14] = ["ai", "api", "arr", "crm", "csat", "mql", "mrr", "nps", "okr", "slo", "smb", "sql", "ui", "vp"];
@@ -47,9 +49,10 @@ pub(super) fn period(grain: Grain, start: NaiveDate) -> String {
         Grain::Week => {
             let end = start + Days::new(6);
             let from = match (start.year() == end.year(), start.month() == end.month()) {
-                (true, true) => format!("{}–", start.day()),
-                (true, false) => format!("{}{NO_BREAK}–{NO_BREAK}", unbroken(start.format("%-d %b").to_string())),
-                (false, _) => format!("{}{NO_BREAK}–{NO_BREAK}", day(start)),
+                (true, true) => format!("{}{TO}", start.day()),
+                (true, false) => format!("{}{NO_BREAK}{TO}{NO_BREAK}", unbroken(start.format("%-d %b").to_string())),
+                // As long as two lines may be.
+                (false, _) => format!("{}{NO_BREAK}– ", day(start)),
             };
             format!("Week{NO_BREAK}{}, {from}{}", start.iso_week().week(), day(end))
         }
@@ -100,7 +103,7 @@ mod tests {
 
     #[test]
     fn periods_have_names() {
-        let named = |grain, text: &str| period(grain, text.parse().expect("a day")).replace(NO_BREAK, " ");
+        let named = |grain, text: &str| period(grain, text.parse().expect("a day")).replace(NO_BREAK, " ").replace(TO, "–");
         assert_eq!(named(Grain::Month, "2026-10-01"), "October 2026");
         assert_eq!(named(Grain::Quarter, "2026-10-01"), "Q4 2026");
         assert_eq!(named(Grain::Week, "2026-11-16"), "Week 47, 16–22 Nov 2026");
