@@ -93,12 +93,7 @@ const BOTTOM: f64 = 30.0;
 const LETTER: f64 = 8.0;
 const TOP: f64 = 12.0;
 
-/// Bars over periods with an axis, for a page of its own; `write` writes the values of the axis.
-pub(super) fn bars(title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> String {
-    bars_in(WIDE, title, &without_far_targets(points), write)
-}
-
-/// With every target, however far.
+/// Bars over periods with an axis, with every target, however far; `write` writes the values of the axis.
 pub(super) fn bars_in(size: Size, title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> String {
     let points = from_the_first_value(points);
     let Some(scale) = Scale::of(points, size.height - TOP - BOTTOM, true) else { return String::new() };
@@ -355,14 +350,14 @@ mod tests {
         let svg = sparkline(&points(&[Some(1.0), Some(2.0), None, Some(3.0)]));
         assert_eq!(svg.matches("<polyline").count(), 1);
         assert_eq!(svg.matches("class=\"alone\"").count(), 1);
-        assert_eq!(bars("x", &points(&[Some(1.0), None]), |_| Vec::new()).matches("class=\"bar\"").count(), 1);
+        assert_eq!(bars_in(WIDE, "x", &points(&[Some(1.0), None]), |_| Vec::new()).matches("class=\"bar\"").count(), 1);
     }
 
     #[test]
     fn where_there_is_no_data_at_all_there_is_no_chart() {
         assert_eq!(sparkline(&points(&[None, None])), "");
         assert_eq!(sparkline(&[]), "");
-        assert_eq!(bars("x", &[], |_| Vec::new()), "");
+        assert_eq!(bars_in(WIDE, "x", &[], |_| Vec::new()), "");
     }
 
     #[test]
@@ -392,6 +387,6 @@ mod tests {
 
     #[test]
     fn what_is_told_cannot_become_markup() {
-        assert!(bars("\"><script>", &points(&[Some(1.0)]), |_| vec!["<".to_owned()]).contains("&lt;script&gt;"));
+        assert!(bars_in(WIDE, "\"><script>", &points(&[Some(1.0)]), |_| vec!["<".to_owned()]).contains("&lt;script&gt;"));
     }
 }

@@ -18,8 +18,9 @@ use serde::Deserialize;
 
 use self::table::{Columned, Columns, Dimension, Row, beside};
 use super::card::{Card, Setting, headline, points};
-use super::chart::bars;
+use super::chart::without_far_targets;
 use super::format::{Locale, Pattern};
+use super::reports::Chart;
 use super::session::Viewer;
 use super::since::SinceWords;
 use super::view::{Choice, View, ViewParameters, encoded};
@@ -61,7 +62,7 @@ struct KpiPage {
     compared_with: &'static str,
     /// More periods were asked for than a page shows.
     cut_to: Option<String>,
-    chart: String,
+    chart: Chart,
     /// How the script that zooms writes values.
     pattern: Pattern,
     rows: Vec<Row>,
@@ -273,8 +274,8 @@ pub(super) async fn kpi(
         }
     }
     let chart = match kpi.has_total || segment.is_some() {
-        true => bars(kpi.name, &series, locale.axis(kpi.unit, plan.currency.as_str())),
-        false => String::new(),
+        true => Chart::bars(kpi.name, &without_far_targets(&series), locale.axis(kpi.unit, plan.currency.as_str())),
+        false => Chart::default(),
     };
     let (of_definition, used) =
         terms.definitions.of(kpi, Some(found.definition)).expect("the figures were made by one that there is");

@@ -98,14 +98,14 @@ impl Basis {
 }
 
 /// The same chart for wide pages and for narrow ones, of which one is seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Chart {
     pub(super) wide: String,
     pub(super) narrow: String,
 }
 
 impl Chart {
-    fn bars(title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> Self {
+    pub(super) fn bars(title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> Self {
         let of = |size: Size| bars_in(size, title, points, &write);
         Self { wide: of(WIDE), narrow: of(SMALL) }
     }
