@@ -242,6 +242,11 @@ pub(super) fn rests_on(kpi: &Kpi, figure: &Figure, locale: Locale) -> String {
     }
 }
 
+/// Whether each figure says how many facts it rests on by itself.
+pub(super) fn are_their_n<'a>(figures: impl IntoIterator<Item = &'a Shown>) -> bool {
+    figures.into_iter().all(|shown| shown.figure.value.unwrap_or_default() == shown.figure.n.into())
+}
+
 /// Against the period right before.
 fn change(kpi: &Kpi, grain: Grain, figures: &[&Shown], shown: &Shown, setting: Setting<'_>) -> Option<Change> {
     let before = grain.before(shown.figure.period, 1);

@@ -15,7 +15,7 @@ use projections::reports::Asked;
 use projections::reports::risks::{RisksQuery, risks};
 use serde::Deserialize;
 
-use super::card::{Card, Setting, StatusWord, points};
+use super::card::{Card, Setting, StatusWord, are_their_n, points};
 use super::format::Locale;
 use super::past::{self, Changed, Wanted};
 use super::reports::Chart;
@@ -189,6 +189,7 @@ struct Part {
     name: &'static str,
     dimension: String,
     has_targets: bool,
+    has_n: bool,
     rows: Vec<PartRow>,
 }
 
@@ -363,6 +364,7 @@ impl Part {
             name: kpi.name,
             dimension: label(dimension),
             has_targets: series.figures.iter().any(|shown| shown.target.is_some()),
+            has_n: !are_their_n(&series.figures),
             rows: series.figures.iter().take(PART_ROWS_MAX).map(row).collect(),
         }
     }

@@ -6,7 +6,7 @@ use projections::kpis::shown::Shown;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::dashboards::card::{Change, Setting, StatusWord, change_against};
+use crate::dashboards::card::{Change, Setting, StatusWord, are_their_n, change_against};
 use crate::dashboards::format::Together;
 use crate::dashboards::since::SinceWords;
 use crate::dashboards::words::{label, period, segment_label};
@@ -43,6 +43,7 @@ pub(super) struct Dimension {
     pub(super) head: String,
     pub(super) period: String,
     pub(super) has_targets: bool,
+    pub(super) has_n: bool,
     pub(super) segments: Vec<SegmentRow>,
     pub(super) left_out: usize,
 }
@@ -162,6 +163,7 @@ impl Dimension {
             name: label(name).to_lowercase(),
             head: label(name),
             has_targets: figures.iter().any(|shown| shown.target.is_some()),
+            has_n: !are_their_n(figures.iter().copied()),
             period: figures.first().map_or(String::new(), |shown| period(grain, shown.figure.period)),
             segments: segments.collect(),
             left_out: figures.len().saturating_sub(SEGMENTS_MAX),
