@@ -24,9 +24,10 @@ pub(super) struct Point {
 pub(super) fn sparkline(points: &[Point]) -> String {
     const WIDTH: f64 = 240.0;
     const HEIGHT: f64 = 40.0;
-    let points = &without_far_targets(points)[..];
+    let points = &without_far_targets(from_value_to_value(points))[..];
     let Some(scale) = Scale::of(points, HEIGHT - 6.0, false) else { return String::new() };
-    let x = |place: usize| 3.0 + (WIDTH - 6.0) * place as f64 / (points.len().max(2) - 1) as f64;
+    let step = (WIDTH - 6.0) / (points.len().max(2) - 1) as f64;
+    let x = |place: usize| WIDTH - 3.0 - step * (points.len() - 1 - place) as f64;
     let y = |value: f64| 3.0 + scale.y(value);
     let mut svg = format!(r#"<svg class="spark" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">"#);
     if let Some(target) = points.iter().rev().find_map(|point| point.target) {
@@ -62,6 +63,13 @@ pub(super) fn without_far_targets(points: &[Point]) -> Vec<Point> {
         ..point.clone()
     };
     points.iter().map(with).collect()
+}
+
+/// A line has the whole width, however few periods have data.
+fn from_value_to_value(points: &[Point]) -> &[Point] {
+    let has_value = |point: &Point| point.value.is_some();
+    let ends = points.iter().position(has_value).zip(points.iter().rposition(has_value));
+    ends.map_or(&[], |(first, last)| &points[first..=last])
 }
 
 /// A chart begins with the data, and has room for a few periods.
@@ -351,6 +359,13 @@ mod tests {
         assert_eq!(svg.matches("<polyline").count(), 1);
         assert_eq!(svg.matches("class=\"alone\"").count(), 1);
         assert_eq!(bars_in(WIDE, "x", &points(&[Some(1.0), None]), |_| Vec::new()).matches("class=\"bar\"").count(), 1);
+    }
+
+    #[test]
+    fn a_line_goes_from_edge_to_edge() {
+        let svg = sparkline(&points(&[None, None, Some(1.0), Some(2.0), None]));
+        assert!(svg.contains(r#"<polyline points="3.0,37.0 237.0,3.0"/>"#), "{svg}");
+        assert!(sparkline(&points(&[None, Some(1.0), None])).contains(r#"cx="237.0""#));
     }
 
     #[test]
