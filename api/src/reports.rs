@@ -138,7 +138,7 @@ impl<'a> Question<'a> {
     }
 
     fn report<T>(&self, report: Report<Vec<T>>, freshness: Freshness) -> ReportAnswer<T> {
-        let Report { data, plan_version, currency, notes, computed_at, is_due } = report;
+        let Report { data, plan_version, currency, notes, computed_at, is_due, .. } = report;
         ReportAnswer {
             data,
             next: None,

@@ -47,6 +47,8 @@ pub struct Report<T> {
     pub computed_at: Option<DateTime<Utc>>,
     /// Facts have come in that it does not show yet.
     pub is_due: bool,
+    /// So it is with figures that were made some time ago.
+    pub is_stale: bool,
 }
 
 impl Asked<'_> {
@@ -78,12 +80,13 @@ struct Reading<'a> {
     kpis: Vec<&'static str>,
     computed_at: Option<DateTime<Utc>>,
     is_due: bool,
+    is_stale: bool,
 }
 
 impl<'a> Reading<'a> {
     async fn begin(pool: &'a PgPool, asked: Asked<'a>) -> Result<Self, Error> {
         let terms = Terms::load(&mut *pool.acquire().await?, "read", asked.tenant, asked.known()).await?;
-        Ok(Self { pool, asked, terms, kpis: Vec::new(), computed_at: None, is_due: false })
+        Ok(Self { pool, asked, terms, kpis: Vec::new(), computed_at: None, is_due: false, is_stale: false })
     }
 
     fn in_force(&self) -> InForce<'_> {
@@ -104,6 +107,7 @@ impl<'a> Reading<'a> {
         let series = series.expect("the definition in force is there");
         self.kpis.push(id);
         self.is_due |= series.is_due;
+        self.is_stale |= series.is_stale(now);
         self.computed_at = match (self.computed_at, series.computed_at) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
@@ -122,6 +126,7 @@ impl<'a> Reading<'a> {
             notes,
             computed_at: self.computed_at,
             is_due: self.is_due,
+            is_stale: self.is_stale,
         }
     }
 }

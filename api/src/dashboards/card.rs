@@ -1,6 +1,6 @@
 //! A KPI on a card: its value with unit and n, target and variance, status, trend and change, and how current it is.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::Grain;
 use domain::kpis::{Better, Kpi, Unit, Window};
 use projections::kpis::query::Figure;
@@ -88,9 +88,6 @@ impl From<Status> for StatusWord {
     }
 }
 
-/// While facts come in, a figure is always a moment behind them: that alone is not worth a word.
-const STALE_AFTER: TimeDelta = TimeDelta::seconds(60);
-
 /// What cards of one page have in common.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setting<'a> {
@@ -175,7 +172,7 @@ impl Card {
             }),
             is_partial: headline.is_some_and(|shown| shown.is_partial) && kpi.window.is_counted_up(),
             is_awaited: headline.is_none() && series.is_due,
-            is_stale: series.is_due && series.computed_at.is_none_or(|made| setting.view.now - made > STALE_AFTER),
+            is_stale: series.is_stale(setting.view.now),
             made: series.computed_at,
             spark: if kpi.has_total { sparkline(&drawn(kpi, *grain, &figures, headline, setting)) } else { String::new() },
         }

@@ -81,7 +81,7 @@ const TO_COME: StatusWord = StatusWord { class: "to-come", icon: "◌", word: "T
 struct Basis {
     plan_version: u16,
     made: Option<String>,
-    is_due: bool,
+    is_stale: bool,
     /// Where the plan contradicts itself about what is shown.
     notes: Vec<String>,
 }
@@ -91,7 +91,7 @@ impl Basis {
         Self {
             plan_version: report.plan_version,
             made: report.computed_at.map(moment),
-            is_due: report.is_due,
+            is_stale: report.is_stale,
             notes: report.notes.iter().map(|note| note.detail.clone()).collect(),
         }
     }

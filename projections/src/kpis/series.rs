@@ -1,6 +1,6 @@
 //! A KPI's series: the figures that are kept, or made for the question where they are not.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::kpis::Kpi;
 use domain::money::Currency;
 use domain::{AggregateType, Grain, TenantId};
@@ -69,6 +69,16 @@ pub struct Series {
     pub currency: Currency,
     /// Facts that the figures of all times leave out, in another currency.
     pub in_other_currencies: i64,
+}
+
+/// While facts come in, a figure is always a moment behind them: that alone is not worth a word.
+const STALE_AFTER: TimeDelta = TimeDelta::seconds(60);
+
+impl Series {
+    /// Facts have come in that the figures do not show, and they were made some time ago.
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        self.is_due && self.computed_at.is_none_or(|made| now - made > STALE_AFTER)
+    }
 }
 
 impl Segments {

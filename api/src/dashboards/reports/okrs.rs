@@ -36,7 +36,7 @@ struct OkrsPage {
     objectives: Vec<Progress>,
     functions: Vec<Progress>,
     key_results: Vec<OfObjective>,
-    is_due: bool,
+    is_stale: bool,
 }
 
 /// An objective with its key results.
@@ -96,7 +96,8 @@ pub(super) async fn show(
     };
     let ((found, key_results), freshness) = read(&api, None, ask).await?;
     let locale = Locale::of(&headers);
-    let (figures, is_due) = found.map(|found| (found.figures, found.is_due)).unwrap_or_default();
+    let is_stale = found.as_ref().is_some_and(|found| found.is_stale(view.now));
+    let figures = found.map(|found| found.figures).unwrap_or_default();
     let passed = Passed::of(&view, locale);
     let of = |dimension: &str| -> Vec<Progress> {
         let mut found: Vec<&Shown> = figures
@@ -117,7 +118,7 @@ pub(super) async fn show(
             .map(|of_one| OfObjective::of(of_one, locale))
             .collect(),
         passed,
-        is_due,
+        is_stale,
         frame: frame(&view, &caller, freshness, "OKRs").without_rhythms(),
     })
 }
