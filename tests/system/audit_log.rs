@@ -421,12 +421,12 @@ async fn the_page_shows_auditors_who_did_what_and_refusals_stand_out() {
         rows.as_array().expect("rows").iter().map(|row| row.as_str().expect("text").to_owned()).collect::<Vec<_>>()
     };
     let denied = rows(&format!("action=AccessDenied&key={analyst}")).await;
-    assert!(!denied.is_empty() && denied.iter().all(|action| action == "✕ AccessDenied"), "{denied:?}");
+    assert!(!denied.is_empty() && denied.iter().all(|action| action == "✕ Access denied"), "{denied:?}");
     assert_eq!(browser.run("return document.querySelector('#action').value").await, "AccessDenied");
     assert_eq!(browser.run("return document.querySelectorAll('tbody .status.missed').length").await, json!(denied.len()));
     assert!(rows("to=2020-01-01").await.is_empty() && text().await.contains("Nothing of this was noted"));
     let commands = rows(&format!("key={analyst}")).await;
-    assert!(commands.contains(&"KeyUsed".to_owned()), "{commands:?}");
+    assert!(commands.contains(&"Key used".to_owned()), "{commands:?}");
     browser.click("tbody tr:first-child td:last-child a").await;
     eventually("the entry's event", SOON, async || {
         browser.address().await.contains("/dashboards/ledger/events/").then_some(())

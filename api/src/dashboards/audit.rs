@@ -13,7 +13,7 @@ use event_store::audit::entry_types;
 use super::ledger::{NotAllowedPage, may_read, told};
 use super::session::Viewer;
 use super::view::{View, ViewParameters, encoded};
-use super::words::day_of;
+use super::words::{day_of, event_type};
 use super::{Frame, frame};
 use crate::audit::{AuditEntryAnswer, AuditParameters, entries};
 use crate::pages::page;
@@ -31,7 +31,8 @@ struct AuditPage {
     frame: Frame,
     region: Option<String>,
     asked: AskedWords,
-    actions: Vec<&'static str>,
+    /// As the log names them, and as people do.
+    actions: Vec<(&'static str, String)>,
     entries: Vec<EntryRow>,
     /// Where the same entries are to be had as files.
     csv: String,
@@ -53,6 +54,8 @@ struct AskedWords {
 #[derive(Debug)]
 struct EntryRow {
     event: String,
+    /// As the log names it.
+    event_type: String,
     action: String,
     is_denied: bool,
     who: String,
@@ -95,7 +98,7 @@ pub(super) async fn audit(
     };
     page(&AuditPage {
         region,
-        actions: entry_types(),
+        actions: entry_types().into_iter().map(|name| (name, event_type(name))).collect(),
         entries: found.into_iter().map(EntryRow::of).collect(),
         csv: file("csv"),
         ndjson: file("ndjson"),
@@ -131,7 +134,8 @@ impl EntryRow {
             who_href: format!("{PATH}?key={}", encoded(&entry.who)),
             occurred_at: told(entry.occurred_at),
             event: entry.event,
-            action: entry.action,
+            action: event_type(&entry.action),
+            event_type: entry.action,
             who: entry.who,
         }
     }

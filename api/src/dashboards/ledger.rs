@@ -21,7 +21,7 @@ use self::health::Health;
 use super::format::Locale;
 use super::session::Viewer;
 use super::view::{View, ViewParameters};
-use super::words::day_of;
+use super::words::{day_of, event_type};
 use super::{Frame, frame};
 use crate::access::personal_data_read;
 use crate::auth::{Audit, Caller, Permission, Read};
@@ -251,7 +251,7 @@ pub(super) async fn event(
         stream: stream.iter().map(|other| EventRow::of(other, Some(&event))).collect(),
         json: format!("/v1/events/{id}"),
         event: EventRow::of(&event, None),
-        frame: frame(&view, &caller, freshness, &event.event_type).without_rhythms().without_as_of(),
+        frame: frame(&view, &caller, freshness, &event_type(&event.event_type)).without_rhythms().without_as_of(),
     })
 }
 

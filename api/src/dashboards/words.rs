@@ -25,6 +25,18 @@ pub(super) fn sentence(text: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// `AccessDenied`, the type of an event, as people say it: `Access denied`.
+pub(super) fn event_type(name: &str) -> String {
+    let apart = name.chars().fold(String::new(), |mut apart, letter| {
+        if letter.is_uppercase() {
+            apart.push(' ');
+        }
+        apart.extend(letter.to_lowercase());
+        apart
+    });
+    label(apart.trim_start())
+}
+
 /// `team:smb` as a name: `SMB`; what clients name themselves stays as it is.
 pub(super) fn segment_label(segment: &str) -> String {
     match segment.split_once(':') {
@@ -99,6 +111,7 @@ mod tests {
         assert_eq!([label("ask_ai"), label("smb"), label("customer success")], ["Ask AI", "SMB", "Customer success"]);
         assert_eq!([segment_label("team:mid_market"), segment_label("account:acme_ai")], ["Mid market", "acme_ai"]);
         assert_eq!(label(""), "");
+        assert_eq!([event_type("AccessDenied"), event_type("Departed")], ["Access denied", "Departed"]);
     }
 
     #[test]
