@@ -20,7 +20,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::card::StatusWord;
-use super::chart::{MEDIUM, Point, SMALL, Size, WIDE, bars_in, shares, without_far_targets};
+use super::chart::{MEDIUM, Point, SMALL, Size, WIDE, bars_in, escaped, shares, without_far_targets};
 use super::format::Locale;
 use super::view::View;
 use super::words::moment;
@@ -71,6 +71,24 @@ impl Told {
 
     fn or_no_data(text: Option<String>) -> Self {
         text.map_or_else(Self::no_data, Self::value)
+    }
+}
+
+/// What evidence is found under: an address, or the path of a document.
+#[derive(Debug)]
+struct Reference {
+    /// None: it is no address.
+    href: Option<String>,
+    /// HTML, made here: where a line may end is told to the browser.
+    text: String,
+}
+
+impl Reference {
+    fn of(reference: &str) -> Self {
+        Self {
+            href: reference.starts_with("https://").then(|| reference.to_owned()),
+            text: escaped(reference).replace('/', "/<wbr>").replace('_', "_<wbr>"),
+        }
     }
 }
 
@@ -207,6 +225,15 @@ mod tests {
         for id in ["leadership_pipeline", "process_maturity", "okr_progress", "open_risks", "slo_uptime", "slo_response"] {
             assert_eq!(kpi(id).id, id);
         }
+    }
+
+    #[test]
+    fn an_address_is_a_link_and_nothing_in_a_reference_is_markup() {
+        let reference = Reference::of("https://a.example/b_c");
+        assert_eq!(reference.href.as_deref(), Some("https://a.example/b_c"));
+        assert_eq!(reference.text, "https:/<wbr>/<wbr>a.example/<wbr>b_<wbr>c");
+        let reference = Reference::of("<b>/x");
+        assert_eq!((reference.href, reference.text.as_str()), (None, "&lt;b&gt;/<wbr>x"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use projections::reports::headcount::{Headcount, headcount};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Basis, Chart, TO_COME, Told, Writing, asked, kpi, newest, no_data, part, segment_link};
+use super::{Basis, Chart, Reference, TO_COME, Told, Writing, asked, kpi, newest, no_data, part, segment_link};
 use crate::dashboards::card::{Card, StatusWord};
 use crate::dashboards::chart::{Point, SMALL, bars_in, bullet, meter, steps};
 use crate::dashboards::format::Locale;
@@ -99,7 +99,7 @@ struct AreaRow {
     steps: String,
     asked: Option<String>,
     status: StatusWord,
-    evidence: Option<String>,
+    evidence: Option<Reference>,
 }
 
 const LEVELS: [&str; 6] = ["individual_contributor", "team_lead", "manager", "director", "vp", "executive"];
@@ -322,7 +322,7 @@ fn areas(figures: &[Shown], plan: &Plan, stage: Option<&Stage>, writing: Writing
                     (None, Some(_)) => no_data(),
                     (None, None) => TO_COME,
                 },
-                evidence: shown.and_then(|shown| shown.figure.parts["evidence"].as_str()).map(str::to_owned),
+                evidence: shown.and_then(|shown| shown.figure.parts["evidence"].as_str()).map(Reference::of),
             }
         })
         .collect()

@@ -14,7 +14,7 @@ use projections::stages::{StageStanding, Standing};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Basis, Told, Writing, asked, kpi, link, newest, segment_link};
+use super::{Basis, Reference, Told, Writing, asked, kpi, link, newest, segment_link};
 use crate::dashboards::card::StatusWord;
 use crate::dashboards::chart::{bullet, meter};
 use crate::dashboards::format::Locale;
@@ -69,7 +69,7 @@ struct Item {
 #[derive(Debug)]
 enum Ground {
     Figure { name: String, href: String, value: Told, at_least: String, bar: String },
-    Evidence(String),
+    Evidence(Reference),
     Nothing,
 }
 
@@ -293,7 +293,7 @@ impl Ground {
                     bar: bullet(drawn, mark, mark.unwrap_or_default().max(drawn.unwrap_or_default()), ""),
                 }
             }
-            (.., Some(evidence)) => Self::Evidence(evidence.clone()),
+            (.., Some(evidence)) => Self::Evidence(Reference::of(evidence)),
             (.., None) => Self::Nothing,
         }
     }
