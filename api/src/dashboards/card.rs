@@ -55,6 +55,7 @@ pub(super) struct Card {
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) value: String,
+    pub(super) n: String,
     pub(super) spark: String,
 }
 
@@ -215,7 +216,12 @@ fn parts(kpi: &Kpi, grain: Grain, figures: &[&Shown], headline: Option<&Shown>, 
         let segment = &shown.figure.segment;
         let own: Vec<&Shown> = figures.iter().filter(|other| other.figure.segment == *segment).copied().collect();
         let spark = sparkline(&drawn(kpi, grain, &own, headline, setting));
-        Part { name: segment_label(segment), value: written.value(value), spark }
+        Part {
+            name: segment_label(segment),
+            value: written.value(value),
+            n: rests_on(kpi, &shown.figure, setting.locale),
+            spark,
+        }
     };
     found.into_iter().map(part).collect()
 }
