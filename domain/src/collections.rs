@@ -456,7 +456,7 @@ collections! {
     Objective("objectives", "objective", ObjectiveCommand, ObjectiveEvent) {
         command "set" => Set(governance::SetObjective);
         command "measure" => Measure(governance::MeasureKeyResult);
-        event ObjectiveSet(governance::ObjectiveSet) "1.0";
+        event ObjectiveSet(governance::ObjectiveSet) "1.1";
         event KeyResultMeasured(governance::KeyResultMeasured) "1.0";
     }
     Subject("subjects", "subject", SubjectCommand, SubjectEvent) {

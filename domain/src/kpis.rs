@@ -63,9 +63,10 @@ pub enum KpiFunction {
 }
 
 /// What a figure counts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
+    #[default]
     Count,
     /// 0.25 is 25 %.
     Ratio,

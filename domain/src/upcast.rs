@@ -29,6 +29,8 @@ pub const UPCASTERS: &[Upcaster] = &[
     Upcaster { event_type: "UserSignedUp", from: "1.0", to: "1.1", upcast: Change::Added },
     Upcaster { event_type: "LeadCaptured", from: "1.0", to: "1.1", upcast: Change::Added },
     Upcaster { event_type: "SurveyAnswered", from: "1.0", to: "1.1", upcast: Change::Added },
+    // What its key results count in.
+    Upcaster { event_type: "ObjectiveSet", from: "1.0", to: "1.1", upcast: Change::Added },
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -265,7 +265,7 @@ async fn since(
     Ok(found)
 }
 
-async fn terms(api: &Api, tenant: &TenantId, as_of: Option<NaiveDate>) -> Result<Terms, Problem> {
+pub(super) async fn terms(api: &Api, tenant: &TenantId, as_of: Option<NaiveDate>) -> Result<Terms, Problem> {
     let mut connection = api.read_pool.acquire().await.map_err(projections::Error::from)?;
     Ok(Terms::load(&mut connection, "read", tenant, Known::of(as_of)).await?)
 }

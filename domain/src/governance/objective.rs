@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::collections::Context;
 use crate::facts::facts;
 use crate::ids::{Label, Title};
+use crate::kpis::Unit;
 use crate::people::Function;
 use crate::quantity::Quantity;
 use crate::rejection::Rejection;
@@ -22,6 +23,9 @@ pub struct KeyResult {
     pub id: Label,
     /// What is measured.
     pub title: Title,
+    /// What it counts in; default: just so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
     /// Where it stood when it was set.
     pub start: Quantity,
     /// Where it is to be at the quarter's end; below the start, where less is better.
@@ -52,7 +56,7 @@ facts! {
         }
     }
     ObjectiveEvent {
-        ObjectiveSet "1.0" {
+        ObjectiveSet "1.1" {
             quarter: NaiveDate,
             title: Title,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,7 +164,7 @@ mod tests {
     use crate::testing::{at, noon, parsed};
 
     const NPS: &str = r#"{"id":"nps","title":"Promoters","start":"31","target":"45.0","weight":60}"#;
-    const CHURN: &str = r#"{"id":"churn","title":"Churn, %","start":"2.5","target":"1.5","weight":40}"#;
+    const CHURN: &str = r#"{"id":"churn","title":"Churn","unit":"ratio","start":"0.025","target":"0.015","weight":40}"#;
 
     fn given(events: Vec<ObjectiveEvent>) -> AggregateTestExecutor<Objective> {
         crate::testing::given(events)

@@ -1,8 +1,10 @@
 //! The key results of a quarter's objectives: where each began, is to be, and stands.
 
 use chrono::{DateTime, Utc};
+use domain::kpis::Unit;
 use rust_decimal::Decimal;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgPool, Row};
 
 use super::Asked;
@@ -20,6 +22,7 @@ pub struct KeyResult {
     pub id: String,
     /// What is measured.
     pub title: String,
+    pub unit: Unit,
     pub start: Decimal,
     pub target: Decimal,
     /// How much it counts among the objective's.
@@ -62,6 +65,7 @@ fn key_result(row: &PgRow) -> Result<KeyResult, Error> {
         function: row.try_get("function")?,
         id: row.try_get("id")?,
         title: row.try_get("title")?,
+        unit: row.try_get::<Option<Json<Unit>>, _>("unit")?.map_or_else(Unit::default, |unit| unit.0),
         start: row.try_get("start")?,
         target: row.try_get("target")?,
         weight: row.try_get("weight")?,

@@ -12,14 +12,14 @@ measured AS (
     ORDER BY objective_id, key_result, occurred_at DESC, sequence DESC
 )
 SELECT
-    objectives.objective_id, objective, function, given.id, given.title, start, target, weight,
+    objectives.objective_id, objective, function, given.id, given.title, given.unit, start, target, weight,
     value, occurred_at AS measured_at, event,
     -- As the figure counts it.
     least(greatest(coalesce((value - start) / (target - start), 0), 0), 1) AS progress
 FROM objectives
 -- A list's quantities are texts.
 CROSS JOIN LATERAL ROWS FROM (
-    jsonb_to_recordset(key_results) AS (id text, title text, start numeric, target numeric, weight numeric)
-) WITH ORDINALITY AS given (id, title, start, target, weight, place)
+    jsonb_to_recordset(key_results) AS (id text, title text, unit jsonb, start numeric, target numeric, weight numeric)
+) WITH ORDINALITY AS given (id, title, unit, start, target, weight, place)
 LEFT JOIN measured ON measured.objective_id = objectives.objective_id AND measured.key_result = given.id
 ORDER BY function <> 'company', function, objective, objective_id, place

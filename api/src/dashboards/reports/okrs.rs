@@ -7,7 +7,7 @@ use axum::response::Response;
 use chrono::Utc;
 use domain::Grain;
 use domain::kpis::Unit;
-use projections::kpis::series::{Segments, series};
+use projections::kpis::series::{Segments, series_by};
 use projections::kpis::shown::Shown;
 use projections::reports::key_results::{KeyResult, key_results};
 use rust_decimal::prelude::ToPrimitive;
@@ -18,7 +18,7 @@ use crate::dashboards::format::Locale;
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
 use crate::dashboards::words::{day_of, label, period, segment_label};
-use crate::dashboards::{Frame, frame};
+use crate::dashboards::{Frame, frame, past};
 use crate::pages::page;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -91,13 +91,15 @@ pub(super) async fn show(
     let view = View::parse("/dashboards/okrs".to_owned(), &parameters, Utc::now())?;
     let ask = async {
         let query = newest(&view, Grain::Quarter, 0, Segments::All);
-        let found = series(&api.read_pool, caller.tenant(), kpi("okr_progress"), &query).await?;
-        Ok((found, key_results(&api.read_pool, asked(&view, caller.tenant())).await?))
+        let terms = past::terms(&api, caller.tenant(), view.as_of).await?;
+        let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi("okr_progress"), &query).await?;
+        Ok((terms, found, key_results(&api.read_pool, asked(&view, caller.tenant())).await?))
     };
-    let ((found, key_results), freshness) = read(&api, None, ask).await?;
+    let ((terms, found, key_results), freshness) = read(&api, None, ask).await?;
     let locale = Locale::of(&headers);
     let is_stale = found.as_ref().is_some_and(|found| found.is_stale(view.now));
     let figures = found.map(|found| found.figures).unwrap_or_default();
+    let currency = terms.in_force(view.now).plan.currency;
     let passed = Passed::of(&view, locale);
     let of = |dimension: &str| -> Vec<Progress> {
         let mut found: Vec<&Shown> = figures
@@ -115,7 +117,7 @@ pub(super) async fn show(
         functions: of("function"),
         key_results: key_results
             .chunk_by(|one, other| one.objective_id == other.objective_id)
-            .map(|of_one| OfObjective::of(of_one, locale))
+            .map(|of_one| OfObjective::of(of_one, Writing { locale, currency: currency.as_str() }))
             .collect(),
         passed,
         is_stale,
@@ -132,10 +134,10 @@ impl Passed {
 }
 
 impl OfObjective {
-    fn of(key_results: &[KeyResult], locale: Locale) -> Self {
+    fn of(key_results: &[KeyResult], Writing { locale, currency }: Writing<'_>) -> Self {
         let row = |of: &KeyResult| {
             let measured = of.measured.as_ref().map(|measured| measured.value);
-            let written = locale.together(Unit::Count, "", [of.start, of.target].into_iter().chain(measured));
+            let written = locale.together(of.unit, currency, [of.start, of.target].into_iter().chain(measured));
             KeyResultRow {
                 title: of.title.clone(),
                 bar: of.progress.to_f64().map_or(String::new(), |share| meter(share, "")),

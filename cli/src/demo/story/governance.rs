@@ -1,6 +1,7 @@
 //! The plan that the company follows, what it reached of it, what might go wrong, and what each quarter was for.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use domain::kpis::Unit;
 use domain::period::{Grain, midnight};
 use domain::plan::Plan;
 use serde_json::{Value, json};
@@ -161,6 +162,7 @@ type Measure<'a> = Box<dyn Fn(DateTime<Utc>) -> f64 + 'a>;
 struct Result<'a> {
     id: &'static str,
     title: &'static str,
+    unit: Unit,
     weight: u8,
     measure: Measure<'a>,
 }
@@ -196,13 +198,15 @@ fn kinds<'a>(company: &'a Company, accounts: &'a [Account]) -> Vec<Objective<'a>
             results: vec![
                 Result {
                     id: "arr",
-                    title: "Annual recurring revenue, thousands of dollars",
+                    title: "Annual recurring revenue",
+                    unit: Unit::Money,
                     weight: 60,
-                    measure: Box::new(|at| monthly_revenue(accounts, at) * 12.0 / 1_000.0),
+                    measure: Box::new(|at| monthly_revenue(accounts, at) * 12.0),
                 },
                 Result {
                     id: "interactions",
                     title: "Capsule interactions a day",
+                    unit: Unit::Count,
                     weight: 40,
                     measure: Box::new(|at| company.interactions_a_day(at.date_naive())),
                 },
@@ -216,14 +220,16 @@ fn kinds<'a>(company: &'a Company, accounts: &'a [Account]) -> Vec<Objective<'a>
                 Result {
                     id: "deployments",
                     title: "Deployments to production a week",
+                    unit: Unit::Count,
                     weight: 50,
                     measure: curve(vec![(0.0, 1.0), (6.0, 4.0), (12.0, 9.0), (18.0, 17.0)]),
                 },
                 Result {
                     id: "failures",
-                    title: "Deployments that do not go through, percent",
+                    title: "Deployments that do not go through",
+                    unit: Unit::Ratio,
                     weight: 50,
-                    measure: curve(vec![(0.0, 16.0), (18.0, 10.0)]),
+                    measure: curve(vec![(0.0, 0.16), (18.0, 0.10)]),
                 },
             ],
         },
@@ -235,12 +241,14 @@ fn kinds<'a>(company: &'a Company, accounts: &'a [Account]) -> Vec<Objective<'a>
                 Result {
                     id: "leads",
                     title: "New contacts a month",
+                    unit: Unit::Count,
                     weight: 70,
                     measure: curve(vec![(0.5, 15.0), (5.5, 80.0), (17.5, 165.0)]),
                 },
                 Result {
                     id: "searches",
                     title: "Searches for the brand a month",
+                    unit: Unit::Count,
                     weight: 30,
                     measure: curve(vec![(0.5, 90.0), (5.5, 850.0), (17.5, 7_200.0)]),
                 },
@@ -256,7 +264,8 @@ fn tell(company: &Company, quarter: NaiveDate, objective: Objective<'_>, reached
         let (start, end) = ((result.measure)(starts), (result.measure)(ends));
         let target = start + (end - start) / reached;
         json!({
-            "id": result.id, "title": result.title, "start": quantity(start), "target": quantity(target), "weight": result.weight,
+            "id": result.id, "title": result.title, "unit": result.unit, "start": quantity(start), "target": quantity(target),
+            "weight": result.weight,
         })
     };
     let mut data = json!({
@@ -292,5 +301,5 @@ fn tell(company: &Company, quarter: NaiveDate, objective: Objective<'_>, reached
 
 /// As the API takes it.
 fn quantity(value: f64) -> Value {
-    json!(format!("{value:.2}"))
+    json!(format!("{value:.4}"))
 }
