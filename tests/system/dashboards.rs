@@ -96,6 +96,7 @@ async fn the_pages_show_the_demos_figures_to_everybody() {
     links_keep_the_state(&browser, &client).await;
     a_chart_is_zoomed_and_the_address_keeps_it(&browser, &client).await;
     a_past_day_is_made_once(&browser, &client).await;
+    what_changed_since_is_the_apis(&browser, &client).await;
     goes_by_keyboard(&browser, &client).await;
     follows_without_reload(&browser, &client).await;
     a_figure_leads_to_its_events(&browser, &client).await;
@@ -111,7 +112,7 @@ async fn the_pages_show_the_demos_figures_to_everybody() {
 pub async fn is_for_everybody(browser: &Browser, client: &Client, page: &str) {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
     std::fs::create_dir_all(&directory).expect("a directory");
-    let name = page.trim_start_matches("/dashboards").replace(['/', '?', '='], "-");
+    let name = page.trim_start_matches("/dashboards").replace(['/', '?', '=', '&'], "-");
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (1920, "light")] {
         browser.look(width, scheme).await;
         browser.go(&format!("{}{page}", client.api)).await;
@@ -225,6 +226,30 @@ async fn a_past_day_is_made_once(browser: &Browser, client: &Client) {
         assert!(text.contains(&format!("end of {day}")) && text.contains("No data"), "{page}: {text}");
         assert_eq!(browser.run("return document.querySelectorAll('.value data').length").await, 0);
     }
+}
+
+/// What has changed since the last day before the demo was loaded: everything.
+fn late_page() -> String {
+    let day = chrono::Utc::now().date_naive() - chrono::Days::new(3);
+    format!("/dashboards/kpis/win_rate/late?as_of={day}&of=2026-09")
+}
+
+async fn what_changed_since_is_the_apis(browser: &Browser, client: &Client) {
+    let page = late_page();
+    is_for_everybody(browser, client, &page).await;
+    browser.go(&format!("{}{page}", client.api)).await;
+    let shown = browser
+        .run(
+            "return [document.querySelector('[data-part=then]').innerText, document.querySelector('[data-part=now] data').value,
+                 document.querySelectorAll('.explained tbody tr').length, document.querySelector('.events a').innerText]",
+        )
+        .await;
+    let asked = page.replace("/dashboards/", "/v1/").replace("&of=", "&limit=50&period=");
+    let asked = client.get(&asked).await;
+    let parts = asked["data"].as_array().expect("parts");
+    assert_eq!((&shown[0], shown[2].as_u64()), (&json!("No data"), Some(parts.len() as u64)), "{shown}");
+    assert_eq!(shown[1].as_str().expect("a value").parse::<f64>().ok(), asked["now"]["value"].as_f64(), "{shown}");
+    assert_eq!(shown[3], parts[0]["events"][0], "{shown}");
 }
 
 async fn links_keep_the_state(browser: &Browser, client: &Client) {
@@ -392,7 +417,7 @@ async fn reads_without_scripts(client: &Client) {
     let source = browser.command("source", None).await;
     let source = source.as_str().expect("a page");
     assert!(source.contains("Win rate") && source.contains("class=\"spark\"") && source.contains("against"), "{source}");
-    for page in PAGES {
+    for page in PAGES.into_iter().map(str::to_owned).chain([late_page()]) {
         browser.go(&format!("{}{page}", client.api)).await;
         let source = browser.command("source", None).await;
         let source = source.as_str().expect("a page");
