@@ -196,7 +196,7 @@ mod tests {
     use std::time::Instant;
 
     use domain::{Partition, Position};
-    use projections::Fault;
+    use projections::{Fault, FaultKind};
 
     use super::*;
 
@@ -210,6 +210,7 @@ mod tests {
             faults: vec![Fault {
                 partition: Partition(3),
                 position: Position(2),
+                kind: FaultKind::Refused,
                 detail: "no event type Other".into(),
                 since: chrono::DateTime::UNIX_EPOCH,
             }],

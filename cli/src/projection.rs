@@ -7,7 +7,7 @@ use domain::audit::EventSkipped;
 use domain::{EventRef, Label, Partition, Position, Reason};
 use event_store::audit::Who;
 use event_store::{PgPool, Store};
-use projections::{Fault, Mark, RebuildTurn, faults, marks};
+use projections::{Fault, FaultKind, Mark, RebuildTurn, faults, marks};
 use serde_json::{Value, json};
 
 use crate::config::DatabaseArguments;
@@ -72,7 +72,7 @@ impl Row {
             "partition": self.partition, "head": self.head, "mark": self.next(), "lag": self.lag(),
             "last_recorded_at": self.mark.as_ref().and_then(|mark| mark.last_recorded_at),
             "fault": self.fault.as_ref().map(|fault| json!({
-                "event": fault_event(fault).to_string(), "detail": fault.detail, "since": fault.since,
+                "event": fault_event(fault).to_string(), "kind": fault.kind, "detail": fault.detail, "since": fault.since,
             })),
         })
     }
@@ -142,8 +142,9 @@ async fn skip_in_turn(pool: &PgPool, store: &Store, event: EventRef, reason: Rea
         fault_event(&fault)
     );
     ensure!(
-        !fault.detail.ends_with("came instead"),
-        "event {event} did not come from Kafka ({}): that is no event to skip; the relay brings Kafka's copy up to PostgreSQL's",
+        fault.kind == FaultKind::Refused,
+        "event {event} did not come from Kafka ({}): that is no event to skip; the relay fills a gap by itself, and `restore kafka \
+         --recreate` mends records that are no events",
         fault.detail
     );
     let tenant =

@@ -39,4 +39,4 @@ pub use generations::{
 };
 pub use progress::{Fault, Mark, Progress, Start, faults, marks, starts};
 pub use runner::{Runner, Settings, Skipped, Stopped};
-pub use source::{PartitionBatch, Source, SourceBatch, SourceFault, Sourced};
+pub use source::{FaultKind, PartitionBatch, Source, SourceBatch, SourceFault, Sourced};

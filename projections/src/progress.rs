@@ -9,6 +9,7 @@ use sqlx::{PgExecutor, PgPool, Row};
 
 use crate::error::Error;
 use crate::generations::Generation;
+use crate::source::FaultKind;
 
 /// The next position of each partition that a runner has applied something of. Everything below is in the read models.
 pub type Progress = BTreeMap<Partition, Position>;
@@ -37,6 +38,7 @@ pub struct Mark {
 pub struct Fault {
     pub partition: Partition,
     pub position: Position,
+    pub kind: FaultKind,
     pub detail: String,
     pub since: DateTime<Utc>,
 }
@@ -95,7 +97,7 @@ pub async fn faults_of(pool: &PgPool, generation: &Generation) -> Result<Vec<Fau
 
 async fn faults_where(pool: &PgPool, condition: &str) -> Result<Vec<Fault>, Error> {
     let statement = format!(
-        "SELECT partition, position, detail, since
+        "SELECT partition, position, kind, detail, since
          FROM projections.projection_faults JOIN projections.generations ON number = generation
          WHERE {condition} ORDER BY partition"
     );
@@ -105,8 +107,9 @@ async fn faults_where(pool: &PgPool, condition: &str) -> Result<Vec<Fault>, Erro
             Ok(Fault {
                 partition: partition(row.try_get(0)?),
                 position: position(row.try_get(1)?),
-                detail: row.try_get(2)?,
-                since: row.try_get(3)?,
+                kind: FaultKind::of(row.try_get(2)?),
+                detail: row.try_get(3)?,
+                since: row.try_get(4)?,
             })
         })
         .collect()

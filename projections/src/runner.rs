@@ -24,7 +24,7 @@ use crate::delta::Only;
 use crate::error::Error;
 use crate::generations::{Generation, GenerationStatus};
 use crate::progress::{Progress, stored};
-use crate::source::{Source, SourceFault};
+use crate::source::{FaultKind, Source, SourceFault};
 
 /// Events that are left out of the read models, as entries of the ledger's audit log say. Whoever folds the log leaves out the
 /// same ones: read them before the first event is folded.
@@ -262,6 +262,7 @@ impl Writer {
                         let fault = SourceFault {
                             partition: run.partition,
                             position: event.recorded.position,
+                            kind: FaultKind::Refused,
                             detail: with_causes(&detail),
                         };
                         written.add(Progress::new(), None, vec![fault]);

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use domain::{Partition, Position, RecordedEvent};
+use serde::Serialize;
 
 use crate::error::BoxError;
 
@@ -41,10 +42,38 @@ pub struct Sourced {
     pub offset: Option<i64>,
 }
 
-/// Why a partition cannot go on at this position: a gap, or bytes that are no event.
+/// Why a partition cannot go on at this position.
 #[derive(Debug, Clone)]
 pub struct SourceFault {
     pub partition: Partition,
     pub position: Position,
+    pub kind: FaultKind,
     pub detail: String,
+}
+
+/// Who can mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The event of this position did not come: the source has a gap there, or bytes that are no event. Nothing is known of the
+    /// event itself, so it is never left out: it may be sound, and come yet.
+    Missing,
+    /// The event came, and cannot be applied.
+    Refused,
+}
+
+impl FaultKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Refused => "refused",
+        }
+    }
+
+    pub(crate) fn of(stored: &str) -> Self {
+        match stored {
+            "refused" => Self::Refused,
+            _ => Self::Missing,
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{AggregateType, Metadata, NewEvent, Stream, TenantId};
+use domain::{AggregateType, Metadata, NewEvent, Partition, Position, Stream, TenantId};
+use event_log::copy::Copy;
 use event_store::{Commit, Expected, Store};
 use proof::checkpoint::VerifierKey;
 use proof::event::EventProof;
@@ -13,8 +14,10 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::dashboards::{is_for_everybody, sign_in_as};
-use crate::program::{Client, Directory, SOON, answer_of, eventually, start_up, up};
-use crate::servers::Place;
+use crate::program::{Client, Directory, Program, SOON, answer_of, eventually, start_up, up};
+use crate::restore::restore_postgres;
+use crate::servers::{Place, fresh_place};
+use crate::signed::Signed;
 
 /// A tool of the command line on this ledger; what it prints.
 fn tool(place: &Place, directory: &Directory, arguments: &[&str]) -> Result<String, String> {
@@ -373,6 +376,58 @@ async fn an_event_that_is_skipped_is_left_out_by_every_fold_and_the_ledger_says_
     let report = done(&place, &directory, &["verify", "--json", "--verifier-key", &verifier_key(&directory)]);
     assert_eq!((&report["ok"], &report["read_models_compared"]), (&json!(true), &json!(true)), "{report}");
     assert!(program.stop().await, "it stops well");
+}
+
+/// Whether Kafka has a record of this event.
+async fn holds(place: &Place, partition: Partition, position: Position) -> bool {
+    let mut copy = Copy::open(&place.kafka_brokers, &place.topic, partition, None).await.expect("Kafka answers");
+    while let Some(records) = copy.next().await {
+        let mut events = records.expect("records").into_iter().map(|record| record.event.expect("an event"));
+        if events.any(|event| event.position == position) {
+            return true;
+        }
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_kafka_lacks_is_not_skipped_and_is_folded_once_the_relay_has_filled_the_gap() {
+    let signed = Signed::new().await;
+    let whole = Place { database_url: fresh_place().await.database_url, ..signed.place.clone() };
+    restore_postgres(&whole, &["--verifier-key", &signed.key]).expect("read models that are still to be folded");
+    let mut records = signed.records();
+    records[1].remove(7);
+    let place = Place { database_url: whole.database_url, ..signed.with_kafka(&records, &signed.log).await };
+    let role = |name: &str| Program::spawn(signed.directory.path(), Some(&place), &[name, "--partitions", "2"]);
+    let status = || -> Option<Value> {
+        let said = tool(&place, &signed.directory, &["projection", "status", "--json"]).ok()?;
+        Some(serde_json::from_str(&said).expect("JSON"))
+    };
+
+    let project = role("project");
+    let fault = eventually("the partition stands still", SOON, async || {
+        let fault = status()?["partitions"][1]["fault"].clone();
+        (!fault.is_null()).then_some(fault)
+    })
+    .await;
+    assert_eq!((&fault["event"], &fault["kind"]), (&json!("1-7"), &json!("missing")), "{fault}");
+    let skip = ["projection", "skip", "1-7", "--reason", "it does not come"];
+    let said = tool(&place, &signed.directory, &skip).expect_err("it is a sound event, which comes yet");
+    assert!(said.contains("did not come from Kafka"), "{said}");
+    assert!(project.stop().await, "it stops well");
+
+    let relay = role("relay");
+    eventually("the gap is filled", SOON, async || holds(&place, Partition(1), Position(7)).await.then_some(())).await;
+    let project = role("project");
+    let last = eventually("all is folded", SOON, async || {
+        let status = status()?;
+        status["partitions"].as_array()?.iter().all(|one| one["lag"] == json!(0)).then_some(status)
+    })
+    .await;
+    assert_eq!((&last["partitions"][1]["fault"], &last["skipped"]), (&Value::Null, &json!([])), "{last}");
+    for program in [relay, project] {
+        assert!(program.stop().await, "it stops well");
+    }
 }
 
 fn connection(directory: &Directory) -> Value {

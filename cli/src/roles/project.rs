@@ -10,7 +10,7 @@ use event_log::consumer::{Consumer, Settings, Starts};
 use event_store::PgPool;
 use futures::future::BoxFuture;
 use projections::kpis::refresher::{Lane, Pace, Refresher};
-use projections::{BoxError, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced, Stopped};
+use projections::{BoxError, FaultKind, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced, Stopped};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LedgerArguments;
@@ -196,8 +196,13 @@ pub(crate) fn as_source_batch(batch: event_log::Batch) -> SourceBatch {
         // The place to go on from is the one after the event.
         events: batch.events.into_iter().map(|one| Sourced { event: one.event, offset: Some(one.offset + 1) }).collect(),
     };
-    let fault =
-        |fault: event_log::Fault| SourceFault { partition: fault.partition, position: fault.position, detail: fault.reason };
+    // A gap, or a record that is no event: in neither case was the event itself seen.
+    let fault = |fault: event_log::Fault| SourceFault {
+        partition: fault.partition,
+        position: fault.position,
+        kind: FaultKind::Missing,
+        detail: fault.reason,
+    };
     SourceBatch {
         partitions: batch.partitions.into_iter().map(partition).collect(),
         faults: batch.faults.into_iter().map(fault).collect(),

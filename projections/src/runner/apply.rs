@@ -9,7 +9,7 @@ use sqlx::{Executor, PgConnection, PgPool, Row};
 use crate::delta::{Decoded, Delta, Only, WriteError};
 use crate::generations::Generation;
 use crate::progress::{Progress, partition, position, stored};
-use crate::source::SourceFault;
+use crate::source::{FaultKind, SourceFault};
 
 /// Where rows go.
 #[derive(Debug)]
@@ -100,6 +100,7 @@ impl Target {
                 Some(first) => applied.faults.push(SourceFault {
                     partition: slice.partition,
                     position: expected,
+                    kind: FaultKind::Missing,
                     detail: format!("position {} came instead", first.recorded.position),
                 }),
             }
@@ -187,16 +188,18 @@ impl Target {
     /// Writes down what a partition stands still at.
     pub(super) async fn record(&self, fault: &SourceFault) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO projections.projection_faults AS known (generation, partition, position, detail)
-             VALUES ($1, $2, $3, $4)
+            "INSERT INTO projections.projection_faults AS known (generation, partition, position, kind, detail)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT ON CONSTRAINT projection_faults_pkey DO UPDATE SET
                  since = CASE WHEN known.position = excluded.position THEN known.since ELSE now() END,
                  position = excluded.position,
+                 kind = excluded.kind,
                  detail = excluded.detail",
         )
         .bind(self.generation.number)
         .bind(i32::from(fault.partition.0))
         .bind(stored(fault.position))
+        .bind(fault.kind.as_str())
         .bind(fault.detail.replace('\0', ""))
         .execute(&self.pool)
         .await?;

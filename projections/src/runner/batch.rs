@@ -8,7 +8,7 @@ use super::apply::Slice;
 use crate::delta::{Decoded, Delta, Only};
 use crate::progress::Progress;
 use crate::runner::Skipped;
-use crate::source::{PartitionBatch, SourceBatch, SourceFault, Sourced};
+use crate::source::{FaultKind, PartitionBatch, SourceBatch, SourceFault, Sourced};
 
 /// A batch's partitions of one lane, which are written in one transaction.
 #[derive(Debug)]
@@ -106,13 +106,13 @@ fn decode(batch: PartitionBatch, until: Option<&Progress>, skipped: &Skipped) ->
         if recorded.position < expected {
             continue; // the source repeats itself
         }
-        let refused = |position, detail| Some(SourceFault { partition, position, detail });
+        let stands = |kind, detail| Some(SourceFault { partition, position: expected, kind, detail });
         if recorded.partition != partition {
-            fault = refused(expected, format!("an event of partition {} came instead", recorded.partition));
+            fault = stands(FaultKind::Missing, format!("an event of partition {} came instead", recorded.partition));
             break;
         }
         if recorded.position > expected {
-            fault = refused(expected, format!("position {} came instead", recorded.position));
+            fault = stands(FaultKind::Missing, format!("position {} came instead", recorded.position));
             break;
         }
         if skipped.contains(&(partition, recorded.position)) {
@@ -122,7 +122,7 @@ fn decode(batch: PartitionBatch, until: Option<&Progress>, skipped: &Skipped) ->
         match recorded.decode().map(Some) {
             Ok(event) => events.push(Decoded { recorded, event, offset }),
             Err(source) => {
-                fault = refused(expected, with_causes(&source));
+                fault = stands(FaultKind::Refused, with_causes(&source));
                 break;
             }
         }

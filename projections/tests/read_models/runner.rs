@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::Grain;
 use domain::{Partition, Position, RecordedEvent};
 use projections::{
-    BoxError, Generation, PartitionBatch, Runner, Settings, Source, SourceBatch, SourceFault, Sourced, Start, Stopped, compare,
+    BoxError, FaultKind, Generation, PartitionBatch, Runner, Settings, Source, SourceBatch, SourceFault, Sourced, Start, Stopped, compare,
     faults, marks, starts,
 };
 use sqlx::PgPool;
@@ -139,7 +139,7 @@ fn an_event_that_cannot_be_read_stops_its_partition_alone_until_it_can() {
 
         let found = faults(&pool).await.unwrap();
         assert_eq!((found.len(), found[0].partition, found[0].position), (1, partition, Position(50)));
-        assert!(found[0].detail.contains("MoonLanded"), "{}", found[0].detail);
+        assert!(found[0].kind == FaultKind::Refused && found[0].detail.contains("MoonLanded"), "{:?}", found[0]);
         for mark in marks(&pool).await.unwrap() {
             let expected = if mark.partition == partition { 50 } else { ledger.events[&mark.partition].len() as u64 };
             assert_eq!(mark.next_position, Position(expected));
@@ -200,7 +200,7 @@ fn a_row_that_postgres_refuses_is_narrowed_down_to_its_event() {
 
         let found = faults(&pool).await.unwrap();
         assert_eq!((found.len(), found[0].partition, found[0].position), (1, partition, Position(first_refused as u64)));
-        assert!(found[0].detail.contains("refused"), "{}", found[0].detail);
+        assert!(found[0].kind == FaultKind::Refused && found[0].detail.contains("refused"), "{:?}", found[0]);
         for mark in marks(&pool).await.unwrap() {
             let all = ledger.events[&mark.partition].len();
             let expected = if mark.partition == partition { first_refused } else { all };
@@ -225,7 +225,7 @@ fn a_hole_in_the_events_is_a_fault_and_never_passed_over() {
         let (partition, events) = busiest(&ledger.events);
         run(&pool, &live, [batch(&events[..10]), batch(&events[12..20]), batch(&events[10..])]).await;
         let found = faults(&pool).await.unwrap();
-        assert_eq!((found[0].partition, found[0].position), (partition, Position(10)));
+        assert_eq!((found[0].partition, found[0].position, found[0].kind), (partition, Position(10), FaultKind::Missing));
         assert_eq!(marks(&pool).await.unwrap()[0].next_position, Position(10), "it stands still until it is started again");
 
         // Inside one batch, and as the source itself tells it.
@@ -233,7 +233,8 @@ fn a_hole_in_the_events_is_a_fault_and_never_passed_over() {
         holed.remove(5);
         run(&pool, &live, [batch(&holed)]).await;
         assert_eq!(faults(&pool).await.unwrap()[0].position, Position(15));
-        let told = SourceFault { partition, position: Position(15), detail: "the topic lost it".to_owned() };
+        let (position, detail) = (Position(15), "the topic lost it".to_owned());
+        let told = SourceFault { partition, position, kind: FaultKind::Missing, detail };
         run(&pool, &live, [SourceBatch { faults: vec![told], ..SourceBatch::default() }]).await;
         assert_eq!(faults(&pool).await.unwrap()[0].detail, "the topic lost it");
         run(&pool, &live, [batch(&events[15..])]).await;
