@@ -337,9 +337,8 @@ async fn create(
     status: GenerationStatus,
     purpose: Option<Purpose>,
 ) -> Result<Generation, Error> {
-    let number: i32 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM projections.generations")
-        .fetch_one(&mut *connection)
-        .await?;
+    let number: i32 =
+        sqlx::query_scalar("SELECT nextval('projections.generation_numbers')::integer").fetch_one(&mut *connection).await?;
     let generation = Generation { number, schema: format!("generation_{number}"), status, purpose, build: Some(this_build()) };
     let word = if status == GenerationStatus::Live { "live" } else { "building" };
     sqlx::query(

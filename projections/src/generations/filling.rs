@@ -69,7 +69,7 @@ impl Filling {
         let generation = create(&mut transaction, GenerationStatus::Building, Some(purpose)).await?;
         // The session's, taken before anybody else can see the generation.
         let taken = try_lock(&mut transaction, generation.number).await?;
-        assert!(taken, "nobody knows generation {} yet", generation.number);
+        assert!(taken, "nobody ever knew a generation {}", generation.number);
         transaction.commit().await?;
         Ok(Self { generation, is_resumed: false, connection })
     }

@@ -1,7 +1,9 @@
 //! Building all read models anew beside the live ones, comparing, cutting over.
 
 use domain::Grain;
-use projections::{Error, Generation, GenerationStatus, Held, Runner, Settings, Stopped, compare, marks};
+use projections::{
+    Error, Filling, Generation, GenerationStatus, Held, Purpose, Runner, Settings, Stopped, compare, marks,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{apply, with_database};
@@ -102,6 +104,19 @@ fn of_two_builds_that_cut_over_at_once_one_ends_up_live() {
         let live = Generation::live(&pool).await.unwrap();
         let shown: String = sqlx::query_scalar("SELECT pg_get_viewdef('read.capsules')").fetch_one(&pool).await.unwrap();
         assert!(shown.contains(&live.schema), "{shown}");
+    });
+}
+
+#[test]
+fn a_generation_is_begun_while_whoever_removed_the_one_before_still_has_the_lock_on_it() {
+    with_database(async |pool| {
+        let request = || Purpose::Replay("check".to_owned());
+        let removed = Filling::resume(&pool, request()).await.unwrap();
+        removed.generation.remove(&pool).await.unwrap();
+        let begun = Filling::resume(&pool, request()).await.unwrap();
+        assert!(!begun.is_resumed && begun.generation.number > removed.generation.number, "{begun:?} after {removed:?}");
+        removed.leave().await.unwrap();
+        begun.remove(&pool).await.unwrap();
     });
 }
 
