@@ -15,7 +15,8 @@ use event_store::{PgPool, Store};
 use projections::kpis::refresher::{Moments, Refresher};
 use projections::progress::faults_of;
 use projections::{
-    Comparison, Error, Filling, Generation, Held, Only, Progress, Runner, Settings, are_figures_due, marks, remove_left, starts,
+    Comparison, Error, Filling, Generation, Held, Only, Progress, Runner, Settings, are_figures_due, cut_over_is_noted,
+    cut_overs_to_note, marks, remove_left, starts,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -242,20 +243,19 @@ impl Refold<'_> {
     pub(crate) async fn cut_over(&self, store: &Store, reason: CutOverReason, differences: Option<u64>) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let held = self.hold().await?;
-            let (live, events) = (Generation::live(self.pool).await?, held.events());
-            match held.cut_over(self.generation()).await {
+            let live = Generation::live(self.pool).await?;
+            let entry = GenerationCutOver {
+                from_generation: u32::try_from(live.number).ok(),
+                to_generation: u32::try_from(self.generation().number).context("a generation's number is positive")?,
+                events: held.events(),
+                differences,
+                reason,
+                occurred_at: Utc::now(),
+            };
+            match held.cut_over(self.generation(), &entry).await {
                 Ok(()) => {
-                    let entry = GenerationCutOver {
-                        from_generation: u32::try_from(live.number).ok(),
-                        to_generation: u32::try_from(self.generation().number).context("a generation's number is positive")?,
-                        events,
-                        differences,
-                        reason,
-                        occurred_at: Utc::now(),
-                    };
-                    let who = if reason == CutOverReason::Build { Who::program() } else { Who::operator() };
-                    store.record_for_all(entry, &who).await.context("they are live, but the audit log could not be told")?;
-                    return self.remove_retired().await;
+                    note_cut_overs(self.pool, store).await.context("they are live, but the audit log could not be told")?;
+                    return remove_retired(self.pool, ROUNDS_MAX).await;
                 }
                 // Somebody reads, or a partition's first event came in between: what is not there yet cannot be held.
                 Err(Error::Busy | Error::Behind { .. }) => tokio::time::sleep(PAUSE).await,
@@ -264,18 +264,39 @@ impl Refold<'_> {
         }
         bail!("the live read models could not be replaced: they move on faster, or are read without a pause; try again")
     }
+}
 
-    async fn remove_retired(&self) -> Result<()> {
-        let is_retired = |generation: &Generation| generation.status == projections::GenerationStatus::Retired;
-        for _ in 0..ROUNDS_MAX {
-            match remove_left(self.pool, is_retired).await {
-                Ok(_) => return Ok(()),
-                Err(Error::Busy) => tokio::time::sleep(PAUSE).await,
-                Err(error) => return Err(error).context("the read models before could not be removed"),
-            }
-        }
-        // They serve nobody: the next one that cuts over tries again.
-        tracing::warn!("the read models before are still being read, and not removed");
-        Ok(())
+/// Makes up for a cut-over whose process was killed before it had noted it in the audit log and removed the read models before.
+pub(crate) async fn make_up_for_cut_overs(pool: &PgPool) -> Result<()> {
+    if !cut_overs_to_note(pool).await?.is_empty() {
+        let store = Store::open(pool.clone(), event_store::Settings::default()).await?;
+        let noted = note_cut_overs(pool, &store).await;
+        store.shutdown().await;
+        noted.context("an earlier cut-over could not be noted in the audit log")?;
     }
+    // Nobody waits for them to go.
+    remove_retired(pool, 1).await
+}
+
+/// Whoever else notes the same meanwhile, there is one entry of each.
+async fn note_cut_overs(pool: &PgPool, store: &Store) -> Result<()> {
+    for entry in cut_overs_to_note(pool).await? {
+        let who = if entry.reason == CutOverReason::Build { Who::program() } else { Who::operator() };
+        store.record_for_all(entry.clone(), &who).await?;
+        cut_over_is_noted(pool, &entry).await?;
+    }
+    Ok(())
+}
+
+async fn remove_retired(pool: &PgPool, rounds_max: usize) -> Result<()> {
+    for _ in 0..rounds_max {
+        match remove_left(pool, Generation::is_done_with).await {
+            Ok(_) => return Ok(()),
+            Err(Error::Busy) => tokio::time::sleep(PAUSE).await,
+            Err(error) => return Err(error).context("the read models before could not be removed"),
+        }
+    }
+    // They serve nobody: the next one that starts or cuts over tries again.
+    tracing::warn!("the read models before are still being read, and not removed");
+    Ok(())
 }

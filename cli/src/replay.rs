@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::report::{Outcome, Report};
 use self::until::Until;
-use crate::refold::{Log, Refold};
+use crate::refold::{Log, Refold, make_up_for_cut_overs};
 use crate::signals::cancel_on_signal;
 use crate::verify::{Place, PlaceArguments};
 
@@ -142,6 +142,7 @@ async fn replay(
 
 /// The generation of the same request that was left, else a new one.
 async fn begin(pool: &PgPool, fresh: bool, request: String) -> anyhow::Result<Filling> {
+    make_up_for_cut_overs(pool).await?;
     let is_replay = |left: &Generation| matches!(left.purpose, Some(Purpose::Replay(_)));
     remove_left(pool, |left| is_replay(left) && (fresh || !left.is_of_this_build())).await?;
     let filling = Filling::resume(pool, Purpose::Replay(request)).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Position;
+use domain::audit::GenerationCutOver;
 use domain::kpis::{self, Kpi};
 use serde::Serialize;
 use sqlx::postgres::PgArguments;
@@ -78,11 +79,12 @@ impl Held {
     }
 
     /// Points readers at a generation that has come as far as the live one stands, in one transaction, and retires the one before.
+    /// The entry is to be noted in the audit log then; until it [is](crate::cut_over_is_noted), it is [kept](crate::cut_overs_to_note).
     ///
     /// # Errors
     /// [`Error::Busy`] and [`Error::Behind`]: the live one goes on, and nothing has changed.
-    pub async fn cut_over(mut self, next: &Generation) -> Result<(), Error> {
-        next.cut_over_held(&mut self.transaction).await?;
+    pub async fn cut_over(mut self, next: &Generation, entry: &GenerationCutOver) -> Result<(), Error> {
+        next.cut_over_held(&mut self.transaction, entry).await?;
         self.transaction.commit().await?;
         Ok(())
     }

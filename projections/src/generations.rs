@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use domain::Partition;
+use domain::audit::GenerationCutOver;
 use sha2::{Digest, Sha256};
+use sqlx::types::Json;
 use sqlx::{Connection as _, Executor, PgConnection, PgPool, Row};
 use tokio::time::Instant;
 
@@ -39,6 +41,8 @@ pub struct Generation {
     pub purpose: Option<Purpose>,
     /// What its tables and folds were made by.
     build: Option<String>,
+    /// It took over, and the audit log has no entry of that yet.
+    is_to_be_noted: bool,
 }
 
 static CONTROL: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/projections");
@@ -146,6 +150,11 @@ impl Generation {
         self.build.as_deref() == Some(this_build().as_str())
     }
 
+    /// Whether another one took its place, and all that the audit log is to say of it is noted: then nobody needs it any more.
+    pub fn is_done_with(&self) -> bool {
+        self.status == GenerationStatus::Retired && !self.is_to_be_noted
+    }
+
     /// A new, empty generation beside the live one, for a runner to fill from position 0; nobody else goes on with it: see
     /// [`Filling`].
     pub async fn create_building(pool: &PgPool) -> Result<Self, Error> {
@@ -187,7 +196,7 @@ impl Generation {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.go_live(&mut transaction).await?;
+        self.go_live(&mut transaction, None).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -205,14 +214,17 @@ impl Generation {
     }
 
     /// In the caller's transaction, which has held the live one still and seen that this one has come as far.
-    async fn go_live(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    async fn go_live(&self, connection: &mut PgConnection, to_note: Option<&GenerationCutOver>) -> Result<(), Error> {
         sqlx::query("UPDATE projections.generations SET status = 'retired' WHERE status = 'live'")
             .execute(&mut *connection)
             .await?;
-        sqlx::query("UPDATE projections.generations SET status = 'live', live_at = now() WHERE number = $1")
-            .bind(self.number)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "UPDATE projections.generations SET status = 'live', live_at = now(), cut_over_to_note = $2 WHERE number = $1",
+        )
+        .bind(self.number)
+        .bind(to_note.map(Json))
+        .execute(&mut *connection)
+        .await?;
         show_all(connection, self).await
     }
 
@@ -220,7 +232,7 @@ impl Generation {
     ///
     /// # Errors
     /// [`Error::Busy`] where somebody reads for longer than others should wait: let the live one go on, and try again.
-    pub(crate) async fn cut_over_held(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    pub(crate) async fn cut_over_held(&self, connection: &mut PgConnection, to_note: &GenerationCutOver) -> Result<(), Error> {
         self.is_building(connection).await?;
         if let Some(partition) = behind(connection, self).await? {
             return Err(Error::Behind { generation: self.number, partition });
@@ -236,7 +248,7 @@ impl Generation {
         .execute(&mut *connection)
         .await?;
         connection.execute(format!("SET LOCAL lock_timeout = '{}ms'", READERS_WAIT_MAX.as_millis()).as_str()).await?;
-        match self.go_live(connection).await {
+        match self.go_live(connection, Some(to_note)).await {
             Err(Error::Database(source)) if is_lock_not_had(&source) => Err(Error::Busy),
             done => done,
         }
@@ -274,6 +286,24 @@ impl Generation {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// What took over and the audit log has no entry of yet, the oldest first: whoever cut over is about to note it, or was killed.
+pub async fn cut_overs_to_note(pool: &PgPool) -> Result<Vec<GenerationCutOver>, Error> {
+    let entries = sqlx::query_scalar(
+        "SELECT cut_over_to_note FROM projections.generations WHERE cut_over_to_note IS NOT NULL ORDER BY live_at",
+    );
+    let entries: Vec<Json<GenerationCutOver>> = entries.fetch_all(pool).await?;
+    Ok(entries.into_iter().map(|Json(entry)| entry).collect())
+}
+
+/// The audit log has the entry.
+pub async fn cut_over_is_noted(pool: &PgPool, entry: &GenerationCutOver) -> Result<(), Error> {
+    sqlx::query("UPDATE projections.generations SET cut_over_to_note = NULL WHERE number = $1")
+        .bind(i64::from(entry.to_generation))
+        .execute(pool)
+        .await?;
+    Ok(())
 }
 
 /// Of processes that find read models of another build at once, one rebuilds; the others wait here.
@@ -339,7 +369,14 @@ async fn create(
 ) -> Result<Generation, Error> {
     let number: i32 =
         sqlx::query_scalar("SELECT nextval('projections.generation_numbers')::integer").fetch_one(&mut *connection).await?;
-    let generation = Generation { number, schema: format!("generation_{number}"), status, purpose, build: Some(this_build()) };
+    let generation = Generation {
+        number,
+        schema: format!("generation_{number}"),
+        status,
+        purpose,
+        build: Some(this_build()),
+        is_to_be_noted: false,
+    };
     let word = if status == GenerationStatus::Live { "live" } else { "building" };
     sqlx::query(
         "INSERT INTO projections.generations (number, schema_name, status, live_at, build, purpose, request)
@@ -398,7 +435,10 @@ async fn in_schema(connection: &mut PgConnection, generation: &Generation, state
 }
 
 fn select(condition: &str) -> String {
-    format!("SELECT number, schema_name, status, build, purpose, request FROM projections.generations WHERE {condition}")
+    format!(
+        "SELECT number, schema_name, status, build, purpose, request, cut_over_to_note IS NOT NULL AS is_to_be_noted
+         FROM projections.generations WHERE {condition}"
+    )
 }
 
 fn generation(row: &sqlx::postgres::PgRow) -> Result<Generation, Error> {
@@ -409,5 +449,5 @@ fn generation(row: &sqlx::postgres::PgRow) -> Result<Generation, Error> {
     };
     let (number, schema, build) = (row.try_get("number")?, row.try_get("schema_name")?, row.try_get("build")?);
     let purpose = Purpose::of(row.try_get("purpose")?, row.try_get("request")?);
-    Ok(Generation { number, schema, status, purpose, build })
+    Ok(Generation { number, schema, status, purpose, build, is_to_be_noted: row.try_get("is_to_be_noted")? })
 }

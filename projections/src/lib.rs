@@ -35,7 +35,8 @@ pub use compare::{Comparison, Difference, Held, are_figures_due, compare};
 pub use delta::Only;
 pub use error::{BoxError, Error};
 pub use generations::{
-    Filling, Generation, GenerationStatus, Purpose, RebuildTurn, Underway, changed_views, migrate, remove_left, underway,
+    Filling, Generation, GenerationStatus, Purpose, RebuildTurn, Underway, changed_views, cut_over_is_noted, cut_overs_to_note,
+    migrate, remove_left, underway,
 };
 pub use progress::{Fault, Mark, Progress, Start, faults, marks, starts};
 pub use runner::{Runner, Settings, Skipped, Stopped};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 
-use crate::program::{Client, Program, SOON, answer_of, eventually, up};
+use crate::program::{Client, Program, SOON, answer_of, eventually, start_up, up};
 use crate::servers::Place;
 use crate::signed::{all_figures_are_made, connect};
 
@@ -211,6 +211,75 @@ async fn a_replay_that_is_killed_ten_times_is_gone_on_with_and_comes_to_the_same
         assert_eq!(being_filled(&mut postgres, from).await, None, "nothing is left");
     }
     assert!(program.stop().await, "it stops well");
+}
+
+/// What the audit log has of cut-overs, the oldest first.
+async fn noted_cut_overs(postgres: &mut PgConnection) -> Vec<Value> {
+    sqlx::query_scalar(
+        "SELECT payload FROM ledger.events WHERE aggregate_type = 'audit_entry' AND event_type = 'GenerationCutOver'
+         ORDER BY aggregate_id",
+    )
+    .fetch_all(postgres)
+    .await
+    .expect("PostgreSQL answers")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_over_that_is_killed_before_it_was_noted_is_noted_once_and_cleared_up_by_whoever_comes_next() {
+    let (program, client, place, directory) = up().await;
+    open_capsules(&client).await;
+    client.total(Some(&record(&client, 0, 200).await)).await;
+    all_figures_are_made(&place).await;
+    assert!(program.stop().await, "it stops well");
+    let mut postgres = connect(&place.database_url).await;
+    for round in 0..2 {
+        let before = number_of_live(&mut postgres).await;
+        // It notes it in every tenant's log: here it waits, and is killed.
+        let mut locks = connect(&place.database_url).await;
+        let mut held = locks.begin().await.expect("a transaction");
+        sqlx::query("LOCK TABLE ledger.tenants IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.expect("locked");
+        let mut replaying = Program::spawn(directory.path(), Some(&place), &["replay", "--json"]);
+        let after = eventually("it has taken over", 2 * SOON, async || {
+            let live = number_of_live(&mut postgres).await;
+            (live != before).then_some(live)
+        })
+        .await;
+        replaying.kill();
+        held.rollback().await.expect("unlocked");
+        assert_eq!(noted_cut_overs(&mut postgres).await.len(), round, "killed before it was noted");
+        let events: i64 =
+            sqlx::query_scalar("SELECT sum(next_position)::bigint FROM projections.progress WHERE generation = $1")
+                .bind(after)
+                .fetch_one(&mut postgres)
+                .await
+                .expect("progress");
+
+        let program = if round == 0 {
+            let (ok, report) = replay_beside(&place, &["--check-only"]).await;
+            assert!(ok && report["outcome"] == json!("same"), "{report}");
+            None
+        } else {
+            Some(start_up(&directory, Some(&place), &[]))
+        };
+        let left = eventually("it is noted, and the one before removed", SOON, async || {
+            let left = sqlx::query_scalar("SELECT number FROM projections.generations ORDER BY number");
+            let left: Vec<i32> = left.fetch_all(&mut postgres).await.expect("generations");
+            (left == [after]).then_some(noted_cut_overs(&mut postgres).await)
+        })
+        .await;
+        assert_eq!(left.len(), round + 1, "{left:?}");
+        let (numbers, noted) = ((before, after), &left[round]);
+        assert_eq!((&noted["from_generation"], &noted["to_generation"]), (&json!(numbers.0), &json!(numbers.1)), "{noted}");
+        assert_eq!((&noted["events"], &noted["differences"]), (&json!(events), &json!(0)), "{noted}");
+        if let Some(program) = program {
+            let client = Client::of(directory.path()).await;
+            assert_eq!(client.total(None).await, 200);
+            assert!(program.stop().await, "it stops well");
+        }
+        let (ok, report) = replay_beside(&place, &["--check-only"]).await;
+        assert!(ok, "{report}");
+        assert_eq!(noted_cut_overs(&mut postgres).await.len(), round + 1, "once");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

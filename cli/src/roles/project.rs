@@ -10,7 +10,9 @@ use event_log::consumer::{Consumer, Settings, Starts};
 use event_store::PgPool;
 use futures::future::BoxFuture;
 use projections::kpis::refresher::{Lane, Pace, Refresher};
-use projections::{BoxError, FaultKind, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced, Stopped};
+use projections::{
+    BoxError, FaultKind, Generation, PartitionBatch, Runner, Source, SourceBatch, SourceFault, Sourced, Stopped,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LedgerArguments;

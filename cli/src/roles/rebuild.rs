@@ -8,7 +8,7 @@ use projections::{Error, Filling, Generation, Purpose, RebuildTurn, remove_left}
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LedgerArguments;
-use crate::refold::{Cancelled, Log, Refold};
+use crate::refold::{Cancelled, Log, Refold, make_up_for_cut_overs};
 
 /// The live generation, once it is of this build; none: cancelled before.
 pub(super) async fn of_this_build(
@@ -16,6 +16,7 @@ pub(super) async fn of_this_build(
     pool: &PgPool,
     cancel: &CancellationToken,
 ) -> Result<Option<Generation>> {
+    make_up_for_cut_overs(pool).await?;
     let live = Generation::live(pool).await?;
     if live.is_of_this_build() {
         return Ok(Some(live));

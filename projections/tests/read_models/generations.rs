@@ -1,9 +1,7 @@
 //! Building all read models anew beside the live ones, comparing, cutting over.
 
 use domain::Grain;
-use projections::{
-    Error, Filling, Generation, GenerationStatus, Held, Purpose, Runner, Settings, Stopped, compare, marks,
-};
+use projections::{Error, Filling, Generation, GenerationStatus, Held, Purpose, Runner, Settings, Stopped, compare, marks};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{apply, with_database};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use domain::Grain;
 use domain::{Partition, Position, RecordedEvent};
 use projections::{
-    BoxError, FaultKind, Generation, PartitionBatch, Runner, Settings, Source, SourceBatch, SourceFault, Sourced, Start, Stopped, compare,
-    faults, marks, starts,
+    BoxError, FaultKind, Generation, PartitionBatch, Runner, Settings, Source, SourceBatch, SourceFault, Sourced, Start,
+    Stopped, compare, faults, marks, starts,
 };
 use sqlx::PgPool;
 use tokio::sync::watch;
