@@ -7,12 +7,10 @@ use domain::audit::GenerationCutOver;
 use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 use sqlx::{Connection as _, Executor, PgConnection, PgPool, Row};
-use tokio::time::Instant;
 
 use crate::analysts;
 use crate::error::Error;
 use crate::facts::columns;
-use crate::kpis::refresher::{Moments, Refresher};
 use crate::progress::partition;
 
 pub use self::filling::{Filling, Purpose, Underway, remove_left, underway};
@@ -100,9 +98,6 @@ const READERS_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long a removal waits for those who still read what it removes.
 const LAST_READERS_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// How long a cut-over waits for the new generation to reach the live one, whose runner stands still meanwhile.
-const CATCH_UP_MAX: Duration = Duration::from_secs(30);
-
 /// Brings the control tables up to date and makes the first generation. Safe to run from many processes at once.
 pub async fn migrate(pool: &PgPool) -> Result<(), Error> {
     let mut migrator = sqlx::migrate::Migrator { ignore_missing: true, ..sqlx::migrate::Migrator::DEFAULT };
@@ -178,29 +173,6 @@ impl Generation {
         Ok(())
     }
 
-    /// Points the views in schema `read` at this generation, in one transaction, and retires the one before.
-    ///
-    /// Its runner must be running: the live generation is held still until this one has applied as much.
-    pub async fn cut_over(&self, pool: &PgPool) -> Result<(), Error> {
-        self.finish_loading(pool).await?;
-        // Nearly all of them; what comes until the views point here follows as it does live.
-        Refresher::build(pool, self, &Moments::default()).await?;
-        let mut transaction = pool.begin().await?;
-        lock(&mut transaction).await?;
-        self.is_building(&mut transaction).await?;
-        hold_live(&mut transaction).await?;
-        let latest = Instant::now() + CATCH_UP_MAX;
-        while let Some(partition) = behind(&mut transaction, self).await? {
-            if Instant::now() > latest {
-                return Err(Error::Behind { generation: self.number, partition });
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        self.go_live(&mut transaction, None).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
     async fn is_building(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let status: Option<String> = sqlx::query_scalar("SELECT status FROM projections.generations WHERE number = $1")
             .bind(self.number)
@@ -214,7 +186,7 @@ impl Generation {
     }
 
     /// In the caller's transaction, which has held the live one still and seen that this one has come as far.
-    async fn go_live(&self, connection: &mut PgConnection, to_note: Option<&GenerationCutOver>) -> Result<(), Error> {
+    async fn go_live(&self, connection: &mut PgConnection, to_note: &GenerationCutOver) -> Result<(), Error> {
         sqlx::query("UPDATE projections.generations SET status = 'retired' WHERE status = 'live'")
             .execute(&mut *connection)
             .await?;
@@ -222,13 +194,13 @@ impl Generation {
             "UPDATE projections.generations SET status = 'live', live_at = now(), cut_over_to_note = $2 WHERE number = $1",
         )
         .bind(self.number)
-        .bind(to_note.map(Json))
+        .bind(Json(to_note))
         .execute(&mut *connection)
         .await?;
         show_all(connection, self).await
     }
 
-    /// As [`Self::cut_over`], in a transaction that holds the live generation still already, and at once or not at all.
+    /// Takes the live one's place in a transaction that holds it still already, at once or not at all.
     ///
     /// # Errors
     /// [`Error::Busy`] where somebody reads for longer than others should wait: let the live one go on, and try again.
@@ -248,7 +220,7 @@ impl Generation {
         .execute(&mut *connection)
         .await?;
         connection.execute(format!("SET LOCAL lock_timeout = '{}ms'", READERS_WAIT_MAX.as_millis()).as_str()).await?;
-        match self.go_live(connection, Some(to_note)).await {
+        match self.go_live(connection, to_note).await {
             Err(Error::Database(source)) if is_lock_not_had(&source) => Err(Error::Busy),
             done => done,
         }

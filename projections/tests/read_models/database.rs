@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::Utc;
+use domain::audit::{CutOverReason, GenerationCutOver};
 use domain::{Partition, RecordedEvent};
-use projections::{Generation, Runner, Settings, Stopped};
+use projections::kpis::refresher::{Moments, Refresher};
+use projections::{Error, Generation, Held, Runner, Settings, Stopped};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -68,4 +71,20 @@ pub(crate) async fn apply(
     let settings = Settings { writers: 2, ..Settings::default() };
     let stopped = Runner::run(pool.clone(), generation.clone(), source, settings, CancellationToken::new()).await.unwrap();
     assert_eq!(stopped, Stopped::SourceEnded);
+}
+
+/// Makes a generation ready to serve and puts it in the live one's place, as the program does.
+pub(crate) async fn cut_over(pool: &PgPool, next: &Generation) -> Result<(), Error> {
+    next.finish_loading(pool).await?;
+    Refresher::build(pool, next, &Moments::default()).await?;
+    let held = Held::live(pool).await?;
+    let entry = GenerationCutOver {
+        from_generation: None,
+        to_generation: u32::try_from(next.number).unwrap(),
+        events: held.events(),
+        differences: None,
+        reason: CutOverReason::Replay,
+        occurred_at: Utc::now(),
+    };
+    held.cut_over(next, &entry).await
 }

@@ -1,10 +1,13 @@
 //! Building all read models anew beside the live ones, comparing, cutting over.
 
 use domain::Grain;
-use projections::{Error, Filling, Generation, GenerationStatus, Held, Purpose, Runner, Settings, Stopped, compare, marks};
+use projections::{
+    Error, Filling, Generation, GenerationStatus, Held, Purpose, Runner, Settings, Stopped, compare, cut_over_is_noted,
+    cut_overs_to_note, marks,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::database::{apply, with_database};
+use crate::database::{apply, cut_over, with_database};
 use crate::figures::{assert_figures, query, small};
 use crate::generate::{Ledger, tenant};
 use crate::memory::Memory;
@@ -31,7 +34,7 @@ fn a_rebuild_says_the_same_and_takes_the_live_ones_place() {
         .execute(&pool)
         .await
         .unwrap();
-        second.cut_over(&pool).await.unwrap();
+        cut_over(&pool, &second).await.unwrap();
         assert_eq!(Generation::live(&pool).await.unwrap().number, 2);
         let shown: String = sqlx::query_scalar("SELECT pg_get_viewdef('read.interactions')").fetch_one(&pool).await.unwrap();
         assert!(shown.contains("generation_2") && !shown.contains("generation_1"), "{shown}");
@@ -43,13 +46,27 @@ fn a_rebuild_says_the_same_and_takes_the_live_ones_place() {
         assert_eq!(sqlx::query_scalar::<_, i64>("SELECT n FROM public.mine").fetch_one(&pool).await.unwrap(), 12);
         assert_figures(&pool, &ledger, &tenant("demo"), query(Grain::Month)).await;
 
+        // What took over is to be noted, and kept until it is.
+        let to_note = cut_overs_to_note(&pool).await.unwrap();
+        assert_eq!(
+            to_note.iter().map(|entry| (entry.to_generation, entry.events)).collect::<Vec<_>>(),
+            [(2, ledger.count() as u64)]
+        );
+        let third = Generation::create_building(&pool).await.unwrap();
+        apply(&pool, &third, &ledger.events, 2000).await;
+        cut_over(&pool, &third).await.unwrap();
+        let is_done_with = async |number| Generation::find(&pool, number).await.unwrap().is_done_with();
+        assert!(is_done_with(1).await && !is_done_with(2).await && !is_done_with(3).await);
+        cut_over_is_noted(&pool, &to_note[0]).await.unwrap();
+        assert!(is_done_with(2).await && cut_overs_to_note(&pool).await.unwrap()[0].to_generation == 3);
+
         // The runner of the one before finds out, and the one before can go.
         let source = Memory::of(&ledger.events, 100);
         let stopped = Runner::run(pool.clone(), first.clone(), source, Settings::default(), CancellationToken::new()).await;
         assert_eq!(stopped.unwrap(), Stopped::GenerationRetired);
-        assert!(matches!(first.cut_over(&pool).await, Err(Error::NotBuilding(1))));
+        assert!(matches!(cut_over(&pool, &first).await, Err(Error::NotBuilding(1))));
         first.remove(&pool).await.unwrap();
-        assert!(matches!(second.remove(&pool).await, Err(Error::NotBuilding(2))));
+        assert!(matches!(third.remove(&pool).await, Err(Error::NotBuilding(3))));
         assert_figures(&pool, &ledger, &tenant("demo"), query(Grain::Day)).await;
     });
 }
@@ -97,7 +114,7 @@ fn of_two_builds_that_cut_over_at_once_one_ends_up_live() {
         let (second, third) = tokio::join!(Generation::create_building(&pool), Generation::create_building(&pool));
         let (second, third) = (second.unwrap(), third.unwrap());
         assert_ne!(second.number, third.number);
-        let (left, right) = tokio::join!(second.cut_over(&pool), third.cut_over(&pool));
+        let (left, right) = tokio::join!(cut_over(&pool, &second), cut_over(&pool, &third));
         assert!(left.is_ok() && right.is_ok(), "{left:?} {right:?}");
         let live = Generation::live(&pool).await.unwrap();
         let shown: String = sqlx::query_scalar("SELECT pg_get_viewdef('read.capsules')").fetch_one(&pool).await.unwrap();
