@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use domain::Position;
 use serde_json::json;
 
 use crate::program::{Client, Directory, Program, SOON, eventually, start_up};
@@ -63,6 +64,32 @@ async fn a_topic_that_was_deleted_is_filled_again_and_leads_to_the_same_roots() 
     let (ok, after) = verify_all(&signed.place, &signed.key, &["--checkpoint", &kept]);
     assert!(ok, "{after}");
     assert_eq!(after["events"]["kafka"], after["events"]["postgres"], "{after}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_ends_where_it_should_but_has_a_hole_is_filled_before_it_is_said_to_hold_all() {
+    let signed = Signed::new().await;
+    let mut records = signed.records();
+    records[1].remove(7);
+    let place = signed.with_kafka(&records, &signed.log).await;
+    let said = said(restore(&place, &["kafka"])).expect("it goes well");
+    assert!(said.contains("Kafka holds all"), "{said}");
+    let heads: Vec<Position> = signed.events.iter().map(|events| Position(events.len() as u64)).collect();
+    assert!(crate::data::read_kafka(&place, &heads).await == signed.events, "all of them, as readers see them");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_goes_on_behind_the_ledgers_end_is_not_said_to_be_a_copy_of_it() {
+    let signed = Signed::new().await;
+    let last = signed.events[0].len() - 1;
+    let shorter = signed
+        .with_postgres(&[
+            format!("DELETE FROM ledger.events WHERE partition = 0 AND position = {last}"),
+            format!("UPDATE ledger.partition_heads SET next_position = {last} WHERE partition = 0"),
+        ])
+        .await;
+    let why = said(restore(&shorter, &["kafka"])).expect_err("PostgreSQL lacks an event");
+    assert!(why.contains("Kafka ends before position"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

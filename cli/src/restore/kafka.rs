@@ -1,13 +1,15 @@
 //! Kafka's topics from PostgreSQL. A relay fills an empty topic by itself: this is one that ends when it is through.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use domain::{Partition, Position};
+use event_log::RelayStatus;
 use event_store::Store;
 use event_store::trees::Trees;
 use indicatif::HumanCount;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{LedgerArguments, ShapeArguments};
@@ -20,6 +22,8 @@ use crate::verify::Place;
 
 const CONNECTIONS: u32 = 8;
 const LOOK_EACH: Duration = Duration::from_millis(500);
+/// Relays share the partitions out every second.
+const SHARES_KNOWN_AFTER: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(super) struct KafkaOptions {
@@ -47,15 +51,17 @@ pub(super) async fn restore(place: &Place, options: &KafkaOptions) -> anyhow::Re
     }
     open_topic(&ledger).await?;
     let relaying = cancel.child_token();
-    let relay = relay::start(&ledger, relay::settings(&ledger), store.clone(), None, relaying.clone());
+    let settings = relay::settings(&ledger);
+    let status = settings.status();
+    let relay = relay::start(&ledger, settings, store.clone(), None, relaying.clone());
     let filled = async {
-        let filled = fill(place, &store).await;
+        let filled = cancel.run_until_cancelled(fill(place, &store, status)).await;
+        // It ends once what is on its way is through. Where it fails before, nothing is waited for any longer.
         relaying.cancel();
-        filled
+        Ok::<_, anyhow::Error>(filled)
     };
-    let (relayed, filled) = tokio::join!(relay, filled_or_cancelled(filled, &cancel));
-    relayed?;
-    let events = filled?;
+    let ((), filled) = tokio::try_join!(relay, filled)?;
+    let events = filled.context("stopped; the same command goes on")??;
     let entries = notary::publish_log(&ledger, Trees::new(pool)).await?;
     store.shutdown().await;
     println!(
@@ -66,35 +72,65 @@ pub(super) async fn restore(place: &Place, options: &KafkaOptions) -> anyhow::Re
     Ok(())
 }
 
-async fn filled_or_cancelled(
-    filled: impl Future<Output = anyhow::Result<u64>>,
-    cancel: &CancellationToken,
-) -> anyhow::Result<u64> {
-    cancel.run_until_cancelled(filled).await.context("stopped; the same command goes on")?
-}
-
-/// Waits until Kafka ends where PostgreSQL did, whoever fills it.
-async fn fill(place: &Place, store: &Store) -> anyhow::Result<u64> {
-    let heads = store.heads().await?;
-    let total: u64 = heads.iter().map(|head| head.0).sum();
-    let first = published(place, &heads).await?;
-    let mut progress = Progress::resumed("restore", Length::Things(total), first);
-    let mut done = first;
-    while done < total {
+/// Waits until Kafka holds what PostgreSQL held at the beginning, whoever fills it.
+async fn fill(place: &Place, store: &Store, relay: watch::Receiver<RelayStatus>) -> anyhow::Result<u64> {
+    let wanted = store.heads().await?;
+    let total: u64 = wanted.iter().map(|head| head.0).sum();
+    let (began, mut shown) = (Instant::now(), None);
+    loop {
+        // Not borrowed any longer: the relay would wait for that.
+        let status = relay.borrow().clone();
+        let filled = filled(place, store, &wanted, &status, began.elapsed() > SHARES_KNOWN_AFTER).await?;
+        let (first, progress) =
+            shown.get_or_insert_with(|| (filled.events, Progress::resumed("restore", Length::Things(total), filled.events)));
+        progress.set(filled.events, filled.events.saturating_sub(*first));
+        if filled.is_all {
+            break;
+        }
         tokio::time::sleep(LOOK_EACH).await;
-        done = published(place, &heads).await?;
-        progress.set(done, done - first.min(done));
     }
-    progress.finish();
+    if let Some((_, progress)) = shown {
+        progress.finish();
+    }
     Ok(total)
 }
 
-/// How many of the events that there were Kafka holds.
-async fn published(place: &Place, heads: &[Position]) -> anyhow::Result<u64> {
-    let mut events = 0;
-    for (partition, head) in (0..).map(Partition).zip(heads) {
+struct Filled {
+    events: u64,
+    is_all: bool,
+}
+
+/// How much of what is wanted is there. A topic that ends where it should may lack something before: whoever leads a partition has looked
+/// for that. This relay says so itself; where another one leads, it has, once it is known who leads.
+async fn filled(
+    place: &Place,
+    store: &Store,
+    wanted: &[Position],
+    relay: &RelayStatus,
+    are_shares_known: bool,
+) -> anyhow::Result<Filled> {
+    let partitions = || (0..).map(Partition);
+    let mut ends = Vec::with_capacity(wanted.len());
+    for (partition, _) in partitions().zip(wanted) {
         let last = event_log::last_position(&place.kafka_brokers, &place.topic, partition).await?;
-        events += last.map_or(Position(0), Position::next).min(*head).0;
+        ends.push(last.map_or(Position(0), Position::next));
     }
-    Ok(events)
+    // Heads only grow: read after Kafka's ends, they lie behind them.
+    for ((partition, end), head) in partitions().zip(&ends).zip(store.heads().await?) {
+        ensure!(
+            *end <= head,
+            "in partition {partition} Kafka ends before position {end}, PostgreSQL before {head}: the topic is another ledger's, or \
+             PostgreSQL lacks events that `restore postgres` brings back"
+        );
+    }
+    let mut filled = Filled { events: 0, is_all: true };
+    for ((partition, end), wanted) in partitions().zip(ends).zip(wanted) {
+        let published = match relay.leads.iter().find(|lead| lead.partition == partition) {
+            Some(lead) => lead.published,
+            None => are_shares_known.then_some(end),
+        };
+        filled.events += published.unwrap_or(end).min(*wanted).0;
+        filled.is_all &= published.is_some_and(|published| published >= *wanted);
+    }
+    Ok(filled)
 }
