@@ -75,9 +75,6 @@ pub(crate) async fn run(arguments: EraseArguments) -> anyhow::Result<()> {
         )),
     })?;
     let erased: Erased = serde_json::from_slice(&answer).context("the answer is not of the expected form")?;
-    if let (Some(path), Some(certificate)) = (&arguments.output, &erased.certificate) {
-        std::fs::write(path, certificate).with_context(|| format!("cannot write {}", path.display()))?;
-    }
     if arguments.json {
         let answer: Value = serde_json::from_slice(&answer)?;
         println!("{answer}");
@@ -89,9 +86,16 @@ pub(crate) async fn run(arguments: EraseArguments) -> anyhow::Result<()> {
             None => println!("Event {} says so.", erased.event),
         }
     }
-    let is_unsigned = arguments.output.is_some() && erased.certificate.is_none();
-    ensure!(!is_unsigned, "they are erased, but this server signs nothing: there is no certificate to write");
-    Ok(())
+    // After it was said that they are erased: that holds whatever becomes of the certificate.
+    let Some(path) = &arguments.output else { return Ok(()) };
+    let certificate =
+        erased.certificate.context("they are erased, but this server signs nothing: there is no certificate to write")?;
+    std::fs::write(path, certificate).with_context(|| {
+        format!(
+            "they are erased, but {} cannot be written: the same person with --idempotency-key {key} gives the certificate again",
+            path.display()
+        )
+    })
 }
 
 pub(crate) async fn subject(arguments: SubjectArguments) -> anyhow::Result<()> {

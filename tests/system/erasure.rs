@@ -139,6 +139,28 @@ async fn only_admins_read_and_erase_people_and_the_audit_log_says_who_read() {
     assert!(program.stop().await, "it stops well");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_cannot_be_written_hides_no_erasure_and_is_given_again() {
+    let (program, client, _place, directory) = up().await;
+    client.open_capsule("c1").await;
+    visits(&client, &[visit("i1", PERSON)]).await;
+    let file = |name: &str| directory.path().join(name).to_str().expect("a path").to_owned();
+    let erase = |output: &str, more: &[&str]| {
+        let data_dir = file("");
+        run(&[&["erase", PERSON, "--yes", "-o", output, "--data-dir", &data_dir], more].concat())
+    };
+    let (ok, said) = erase(&file("nowhere/certificate"), &[]);
+    assert!(!ok && said.contains("Erased at") && said.contains("they are erased, but"), "{said}");
+    let key = said.split_once("--idempotency-key ").and_then(|(_, rest)| rest.split(' ').next()).expect("the key");
+    let certificate = file("certificate");
+    let (ok, again) = erase(&certificate, &["--idempotency-key", key]);
+    assert!(ok && again.lines().next() == said.lines().next(), "{again}, after {said}");
+    let verifier_key = connection(&directory)["verifier_key"].as_str().expect("a key").to_owned();
+    let (ok, said) = run(&["check", &certificate, "--verifier-key", &verifier_key]);
+    assert!(ok, "{said}");
+    assert!(program.stop().await, "it stops well");
+}
+
 /// What the program prints.
 fn run(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_capsule-ledger")).args(arguments).output().expect("it runs");
