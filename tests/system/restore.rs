@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-use domain::Position;
+use domain::{Partition, Position};
+use event_store::restore::{Restore, RestoreError};
 use serde_json::json;
 
 use crate::program::{Client, Directory, Program, SOON, eventually, start_up};
@@ -110,10 +111,18 @@ async fn a_lost_database_is_brought_back_from_kafka_and_leads_to_the_signed_root
     .await;
     killed.kill();
     let mut postgres = connect(&place.database_url).await;
-    sqlx::query("UPDATE ledger.restores SET finished_at = NULL")
-        .execute(&mut postgres)
-        .await
-        .expect("as if it was killed at its end");
+    let is_open = "UPDATE ledger.restores SET finished_at = NULL";
+    sqlx::query(is_open).execute(&mut postgres).await.expect("it may have been through before it was killed");
+    restore_postgres(&place, &["--verifier-key", &signed.key]).expect("it is gone on with");
+    let half = signed.events[1].len() / 2;
+    for statement in as_killed_within_partition_1(half) {
+        sqlx::query(&statement).execute(&mut postgres).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    let pool = event_store::connect(&place.database_url, 2).await.expect("PostgreSQL answers");
+    let another = Restore::begin(pool.clone(), &place.topic, None).await.expect("it goes on with the same");
+    let moved = another.write(Partition(1), &signed.events[1][half + 1..]).await.expect_err("there is one before");
+    assert!(another.is_resumed && matches!(moved, RestoreError::Moved { .. }), "{moved}");
+    pool.close().await;
     let (refused, why) = refused(&place).await;
     assert!(refused && why.contains("being restored"), "{why}");
     let said = restore_postgres(&place, &["--verifier-key", &signed.key]).expect("it is gone on with");
@@ -134,6 +143,24 @@ async fn a_lost_database_is_brought_back_from_kafka_and_leads_to_the_signed_root
     assert!(ok, "it goes on from the same roots: {report}");
     let why = restore_postgres(&place, &["--verifier-key", &signed.key]).expect_err("it is not empty");
     assert!(why.contains("restore into an empty one"), "{why}");
+}
+
+/// A restore that is through, as a kill would have left it: some batches of partition 1 are there, and none of what follows on it.
+fn as_killed_within_partition_1(head: usize) -> Vec<String> {
+    vec![
+        "UPDATE ledger.restores SET finished_at = NULL".to_owned(),
+        format!("DELETE FROM ledger.events WHERE partition = 1 AND position >= {head}"),
+        format!(
+            "UPDATE ledger.partition_heads SET next_position = {head}, last_recorded_at = (
+                 SELECT recorded_at FROM ledger.events WHERE partition = 1 AND position = {head} - 1
+             ) WHERE partition = 1"
+        ),
+        // That of partition 0 is there.
+        "DELETE FROM ledger.trees WHERE tree <> 0".to_owned(),
+        "DELETE FROM ledger.tiles WHERE tree <> 0".to_owned(),
+        "DELETE FROM ledger.log_entries".to_owned(),
+        "DELETE FROM ledger.checkpoints".to_owned(),
+    ]
 }
 
 /// Whether a program refuses to open this ledger, and what it says.
