@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::dashboards::{is_for_everybody, sign_in_as};
-use crate::program::{Client, Directory, Program, SOON, answer_of, eventually, start_up, up};
+use crate::program::{Client, Directory, Program, SOON, answer_of, connection, eventually, start_up, up, verifier_key};
 use crate::restore::restore_postgres;
 use crate::servers::{Place, fresh_place};
 use crate::signed::Signed;
@@ -428,15 +428,6 @@ async fn an_event_that_kafka_lacks_is_not_skipped_and_is_folded_once_the_relay_h
     for program in [relay, project] {
         assert!(program.stop().await, "it stops well");
     }
-}
-
-fn connection(directory: &Directory) -> Value {
-    let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
-    serde_json::from_slice(&connection).expect("JSON")
-}
-
-fn verifier_key(directory: &Directory) -> String {
-    connection(directory)["verifier_key"].as_str().expect("a key").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use crate::faults::client_at;
-use crate::program::{Client, Directory, SOON, answer_of, eventually, start_up, up};
+use crate::program::{Client, Directory, SOON, answer_of, connection, eventually, start_up, up, verifier_key};
 use crate::servers::Place;
 use crate::signed::connect;
 
@@ -155,8 +155,7 @@ async fn a_certificate_that_cannot_be_written_hides_no_erasure_and_is_given_agai
     let certificate = file("certificate");
     let (ok, again) = erase(&certificate, &["--idempotency-key", key]);
     assert!(ok && again.lines().next() == said.lines().next(), "{again}, after {said}");
-    let verifier_key = connection(&directory)["verifier_key"].as_str().expect("a key").to_owned();
-    let (ok, said) = run(&["check", &certificate, "--verifier-key", &verifier_key]);
+    let (ok, said) = run(&["check", &certificate, "--verifier-key", &verifier_key(&directory)]);
     assert!(ok, "{said}");
     assert!(program.stop().await, "it stops well");
 }
@@ -178,12 +177,6 @@ fn run_with_input(arguments: &[&str], input: &str) -> (bool, String) {
     child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("it ends");
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-}
-
-/// What an `up` on this directory wrote down of its ledger.
-fn connection(directory: &Directory) -> Value {
-    let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
-    serde_json::from_slice(&connection).expect("JSON")
 }
 
 /// Commands by which the ledger knows of somebody in every way that it can.

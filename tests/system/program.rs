@@ -230,6 +230,17 @@ pub async fn answer_of(request: RequestBuilder) -> (StatusCode, Value) {
     (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
+/// What an `up` on this directory wrote down of its ledger.
+pub fn connection(directory: &Directory) -> Value {
+    let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
+    serde_json::from_slice(&connection).expect("JSON")
+}
+
+/// Whoever trusts this one holds the ledger to what it signed.
+pub fn verifier_key(directory: &Directory) -> String {
+    connection(directory)["verifier_key"].as_str().expect("a key").to_owned()
+}
+
 /// A program with everything in one process, on shared servers.
 pub async fn up() -> (Program, Client, Place, Directory) {
     let place = crate::servers::fresh_place().await;

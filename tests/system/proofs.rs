@@ -13,9 +13,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use crate::program::{Client, Directory, Program, SOON, answer_of, eventually, start_up};
+use crate::program::{Client, Directory, Program, SOON, answer_of, eventually, start_up, verifier_key};
 use crate::servers::{Place, fresh_place};
-use crate::signed::the_use_of_keys_is_noted;
+use crate::signed::{all_is_signed, the_use_of_keys_is_noted};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_capsule-ledger");
 
@@ -47,9 +47,7 @@ impl Ledger {
         let directory = Directory::new();
         let program = start_up(&directory, Some(&place), &["--partitions", "2"]);
         let client = Client::of(directory.path()).await;
-        let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
-        let connection: Value = serde_json::from_slice(&connection).expect("JSON");
-        let key = connection["verifier_key"].as_str().expect("a key").to_owned();
+        let key = verifier_key(&directory);
         Self { place, directory, client, key, program }
     }
 
@@ -87,17 +85,6 @@ impl Ledger {
     pub async fn all_is_signed(&self) {
         all_is_signed(&self.place).await;
     }
-}
-
-/// Every event of the database is.
-pub async fn all_is_signed(place: &Place) {
-    eventually("every event is signed", SOON, async || {
-        let mut postgres = PgConnection::connect(&place.database_url).await.ok()?;
-        let is_signed = "SELECT bool_and(coalesce(size, 0) = next_position) FROM ledger.partition_heads
-                         LEFT JOIN ledger.trees ON tree = partition";
-        sqlx::query_scalar::<_, bool>(is_signed).fetch_one(&mut postgres).await.ok()?.then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{Executor as _, PgConnection};
 
 use crate::dashboards::with_demo;
-use crate::program::{Client, start_up};
+use crate::program::{Client, start_up, verifier_key};
 use crate::servers::Place;
 use crate::signed::{all_figures_are_made, all_is_signed, connect, verify_all, with_database_copied};
 
@@ -154,10 +154,8 @@ async fn whatever_is_changed_in_any_read_model_is_found_and_named() {
     all_figures_are_made(&place).await;
     all_is_signed(&place).await;
     assert!(program.stop().await, "it stops well");
-    let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
-    let connection: Value = serde_json::from_slice(&connection).expect("JSON");
-    let key = connection["verifier_key"].as_str().expect("a key");
-    let (ok, report) = verify_all(&with_database_copied(&place, &[]).await, key, &[]);
+    let key = verifier_key(&directory);
+    let (ok, report) = verify_all(&with_database_copied(&place, &[]).await, &key, &[]);
     assert!(ok && report["read_models_compared"] == json!(true), "nothing was changed: {report}");
     assert_eq!(report["figures_left_out"], json!([]), "all of them are compared");
 
@@ -179,7 +177,7 @@ async fn whatever_is_changed_in_any_read_model_is_found_and_named() {
             tampered.push((table, what, table.tamper(&mut postgres, &schema, (what, place_of_row)).await));
         }
         drop(postgres);
-        all_are_found(&copy, key, &tampered).await;
+        all_are_found(&copy, &key, &tampered).await;
     }
 }
 

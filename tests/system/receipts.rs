@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::program::{Client, Directory, answer_of, start_up};
-use crate::proofs::{Ledger, PROGRAM, all_is_signed, run};
+use crate::proofs::{Ledger, PROGRAM, run};
 use crate::servers::Place;
+use crate::signed::all_is_signed;
 
 async fn post(ledger: &Ledger, path: &str, body: &Value, headers: &[(&str, &str)]) -> (StatusCode, Value) {
     let mut request = ledger.client.request("writer", Method::POST, path);

@@ -13,7 +13,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-use crate::program::{Client, Directory, SOON, eventually, start_up};
+use crate::program::{Client, Directory, SOON, eventually, start_up, verifier_key};
 use crate::servers::{Place, fresh_place};
 
 /// What `verify` says of a ledger's copies.
@@ -97,7 +97,11 @@ pub async fn all_figures_are_made(place: &Place) {
             .expect("a live generation");
         let behind: i64 = sqlx::query_scalar(
             "SELECT (SELECT sum(next_position) FROM ledger.partition_heads)::bigint
-                  - coalesce((SELECT sum(next_position) FROM projections.progress WHERE projection = 'read_models'), 0)::bigint",
+                  - coalesce((
+                      SELECT sum(next_position) FROM projections.progress
+                      JOIN projections.generations ON number = generation AND status = 'live'
+                      WHERE projection = 'read_models'
+                  ), 0)::bigint",
         )
         .fetch_one(&mut postgres)
         .await
@@ -179,8 +183,6 @@ impl Signed {
         }
         all_figures_are_made(&place).await;
         assert!(program.stop().await, "it stops well");
-        let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
-        let connection: Value = serde_json::from_slice(&connection).expect("JSON");
         let keys = std::fs::read_to_string(directory.path().join("signing-key")).expect("the key");
         let mut heads = Vec::new();
         for partition in [Partition(0), Partition(1)] {
@@ -188,7 +190,7 @@ impl Signed {
             heads.push(last.map_or(Position(0), Position::next));
         }
         Self {
-            key: connection["verifier_key"].as_str().expect("a key").to_owned(),
+            key: verifier_key(&directory),
             keys: SigningKeys::from_file(&keys).expect("keys"),
             events: crate::data::read_kafka(&place, &heads).await,
             log: event_log::checkpoints::read_all(&place.kafka_brokers, &place.topic).await.expect("the log"),

@@ -14,7 +14,7 @@ use proof::tree::{Head, Tree};
 use serde_json::{Value, json};
 
 use crate::audit::the_watch_finds_nothing;
-use crate::program::{Client, Directory, start_up};
+use crate::program::{Client, Directory, start_up, verifier_key};
 use crate::servers::{Place, fresh_place};
 use crate::signed::{Record, Signed, all_is_signed, verify, verify_all};
 
@@ -346,8 +346,7 @@ async fn a_ledger_under_load_and_restarted_raises_no_false_alarm() {
     let directory = Directory::new();
     let mut program = start_up(&directory, Some(&place), &["--partitions", "2"]);
     let mut client = Client::of(directory.path()).await;
-    let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
-    let key = serde_json::from_slice::<Value>(&connection).expect("JSON")["verifier_key"].as_str().expect("a key").to_owned();
+    let key = verifier_key(&directory);
     for round in 0..4 {
         client.open_capsule(&format!("r{round}")).await;
         let writing = tokio::spawn({

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::Executor as _;
 
-use crate::program::{Client, Directory, Program, SOON, eventually, start_up};
+use crate::program::{Client, Directory, Program, SOON, eventually, start_up, verifier_key};
 use crate::servers::fresh_place;
 use crate::signed::{Record, Signed, all_is_signed, connect, verify};
 
@@ -102,8 +102,7 @@ async fn a_ledger_is_watched_and_what_is_found_makes_it_unready_until_it_is_mend
     let place = fresh_place().await;
     let directory = Directory::new();
     write_more(&directory, &place, "first").await;
-    let connection = std::fs::read(directory.path().join("connection.json")).expect("connection.json");
-    let key = serde_json::from_slice::<Value>(&connection).expect("JSON")["verifier_key"].as_str().expect("a key").to_owned();
+    let key = verifier_key(&directory);
     let state = directory.path().join("watched.json");
     let watch = ["verify", "--watch", "--share", "1", "--verifier-key", &key, "--resume", text(&state)];
     let is_kept = |of: &'static str| {

@@ -7,7 +7,6 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{Partition, Position, RecordedEvent};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection};
 
 use super::{command, open_capsules, record, replay_beside};
 use crate::program::{Client, Directory, SOON, eventually, start_up, up};
@@ -96,23 +95,6 @@ fn as_if_recorded_then(events: Vec<Vec<RecordedEvent>>) -> Vec<Vec<RecordedEvent
     partitions.collect()
 }
 
-async fn all_is_projected(place: &Place) {
-    eventually("all is projected", 3 * SOON, async || {
-        let mut postgres = PgConnection::connect(&place.database_url).await.ok()?;
-        let behind: i64 = sqlx::query_scalar(
-            "SELECT (SELECT sum(next_position) FROM ledger.partition_heads)::bigint - (
-                 SELECT coalesce(sum(next_position), 0) FROM projections.progress
-                 JOIN projections.generations ON number = generation AND status = 'live'
-             )::bigint",
-        )
-        .fetch_one(&mut postgres)
-        .await
-        .ok()?;
-        (behind == 0).then_some(())
-    })
-    .await;
-}
-
 /// A ledger whose history was recorded over a year and a half: that of the demo, brought back from a topic in which it is as if.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_of_a_day_is_what_a_replay_to_its_end_says() {
@@ -137,7 +119,6 @@ async fn as_of_a_day_is_what_a_replay_to_its_end_says() {
     let directory = Directory::new();
     let program = start_up(&directory, Some(&place), &[]);
     let client = Client::of(directory.path()).await;
-    all_is_projected(&place).await;
     all_figures_are_made(&place).await;
 
     let mut days: Vec<NaiveDate> = events.iter().flatten().map(|event| event.recorded_at.date_naive()).collect();
