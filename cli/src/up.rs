@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -107,8 +107,7 @@ async fn with_servers(
 
     let store = open_store(&pool).await?;
     event_store::audit::note_keys(&store).await.context("the keys cannot be noted in the audit log")?;
-    let keys = Mutex::new(keys);
-    let signing: api::AskKeys = Arc::new(move || keys.lock().ok()?.current().ok().cloned());
+    let signing = keys.asked();
     let watching = verify::watch::Settings {
         state: Some(data_dir.join("verified.json")),
         trusted: vec![VerifierKey::parse(&connection.verifier_key)?],

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
@@ -38,6 +39,12 @@ impl KeyFile {
             (self.keys, self.read_at) = read(&self.path, &self.ledger_id)?;
         }
         Ok(&self.keys)
+    }
+
+    /// As the API asks for them, each time that it signs.
+    pub(crate) fn asked(self) -> api::AskKeys {
+        let keys = Mutex::new(self);
+        Arc::new(move || keys.lock().ok()?.current().ok().cloned())
     }
 
     /// Puts a new key before the others; the notary hands over to it.

@@ -9,7 +9,7 @@ use event_store::Store;
 use futures::future::try_join_all;
 use projections::{BoxError, PartitionBatch, Source, SourceBatch, Sourced, Start};
 
-use crate::roles::project::as_source_batch;
+use crate::roles::project::{as_log_start, as_source_batch};
 
 /// From where each partition goes on, and where it ends.
 type Part = (Start, Position);
@@ -18,12 +18,7 @@ pub(super) struct FromKafka(Reader);
 
 impl FromKafka {
     pub(super) fn start(brokers: &str, topic: &str, parts: &[Part]) -> anyhow::Result<Self> {
-        let start = |start: Start| event_log::Start {
-            partition: start.partition,
-            next_position: start.next_position,
-            offset_hint: start.offset_hint,
-        };
-        let parts: Vec<_> = parts.iter().map(|(from, end)| (start(*from), *end)).collect();
+        let parts: Vec<_> = parts.iter().map(|(from, end)| (as_log_start(*from), *end)).collect();
         Ok(Self(Reader::between(&LogSettings::new(brokers, topic, format!("{topic}.refold")), &parts)?))
     }
 }

@@ -148,12 +148,7 @@ impl Starts for StoredProgress {
         Box::pin(async move {
             let starts = projections::starts(&pool, &generation, &partitions).await?;
             say_share("Projector", &partitions);
-            let start = |start: projections::Start| event_log::Start {
-                partition: start.partition,
-                next_position: start.next_position,
-                offset_hint: start.offset_hint,
-            };
-            Ok(starts.into_iter().map(start).collect())
+            Ok(starts.into_iter().map(as_log_start).collect())
         })
     }
 }
@@ -190,6 +185,11 @@ impl Source for Log {
             }
         }
     }
+}
+
+/// The seam between the two crates: neither knows the other.
+pub(crate) fn as_log_start(start: projections::Start) -> event_log::Start {
+    event_log::Start { partition: start.partition, next_position: start.next_position, offset_hint: start.offset_hint }
 }
 
 pub(crate) fn as_source_batch(batch: event_log::Batch) -> SourceBatch {

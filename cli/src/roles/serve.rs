@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -25,7 +24,8 @@ pub(crate) struct ServeArguments {
     /// Where to listen; port 0 takes a free one
     #[arg(long, env = "LEDGER_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The file with the key that signs; with it figures come with an attestation
+    /// The file with the key that signs receipts, certificates of erasure and attestations of figures. Without it a write that asks
+    /// for a receipt is refused, and erasures and figures are answered with nothing signed
     #[arg(long, env = "LEDGER_SIGNING_KEY")]
     signing_key: Option<PathBuf>,
     #[command(flatten)]
@@ -44,8 +44,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     if let Some(path) = arguments.signing_key {
         let trees = Trees::new(pool);
         let keys = KeyFile::open(path, &trees.ledger_id().await?, signed_by(&trees).await?.as_ref())?;
-        let keys = Mutex::new(keys);
-        api = api.with_signing(Arc::new(move || keys.lock().ok()?.current().ok().cloned()));
+        api = api.with_signing(keys.asked());
     }
     let retaining = retention::run(&arguments.retention, &store, cancel.clone());
     let (served, ()) = tokio::join!(api::serve(listener, api, cancel.clone()), retaining);
