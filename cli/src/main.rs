@@ -20,6 +20,7 @@ mod ingest;
 mod keys;
 mod ledger;
 mod notary;
+mod ordered;
 mod plan;
 mod progress;
 mod projection;

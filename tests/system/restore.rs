@@ -77,6 +77,14 @@ async fn a_topic_that_ends_where_it_should_but_has_a_hole_is_filled_before_it_is
     assert!(said.contains("Kafka holds all"), "{said}");
     let heads: Vec<Position> = signed.events.iter().map(|events| Position(events.len() as u64)).collect();
     assert!(crate::data::read_kafka(&place, &heads).await == signed.events, "all of them, as readers see them");
+
+    // The hole is filled further on, as whoever audits the topic sees it, too.
+    let (ok, report) = verify(&place, &signed.key, &["--checkpoint", &keep(&signed)]);
+    assert!(ok && report["events"]["kafka"] == report["events"]["postgres"], "{report}");
+    let restored = Place { database_url: fresh_place().await.database_url, ..place };
+    restore_postgres(&restored, &["--verifier-key", &signed.key]).expect("it leads to the signed roots");
+    let (ok, report) = verify(&restored, &signed.key, &["--checkpoint", &keep(&signed)]);
+    assert!(ok && report["events"]["kafka"] == report["events"]["postgres"], "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

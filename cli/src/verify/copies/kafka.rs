@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use domain::{Partition, RecordedEvent};
+use domain::Partition;
 use event_log::copy::{Copy as KafkaCopy, CopyRecord};
 use event_store::PgPool;
 use proof::Hash;
@@ -12,11 +12,10 @@ use proof::audit::{Fault, PartitionAudit};
 use proof::leaf::leaf;
 
 use super::stored_leaves;
+use crate::ordered::{Older, Ordered};
 use crate::verify::Place;
 use crate::verify::pace::Pace;
 
-/// The leaves that are kept in memory for what a relay repeats when it starts again; older ones are looked up.
-const REMEMBERED_MAX: usize = 100_000;
 /// Of one piece of Kafka's, so many events are looked up at most: a relay repeats what was on its way, and no more.
 const LOOKED_UP_MAX: u64 = 100_000;
 
@@ -35,8 +34,7 @@ pub(super) struct FromKafka {
     is_hint: bool,
     /// Positions below this one were seen: what was found sound before must be there still.
     seen: u64,
-    /// The last leaves.
-    last: VecDeque<Hash>,
+    ordered: Ordered,
     pub(super) audit: PartitionAudit,
 }
 
@@ -54,7 +52,7 @@ impl FromKafka {
             sound_offset: offset,
             is_hint: offset.is_some(),
             seen: 0,
-            last: VecDeque::new(),
+            ordered: Ordered::new(partition),
             audit,
         }
     }
@@ -82,7 +80,7 @@ impl FromKafka {
             if !self.fetch().await? {
                 return Ok(false);
             }
-            self.take_pending(until, |_, _| {}).await?;
+            self.take_pending(until).await?;
             pace.rest(began).await;
         }
         Ok(false)
@@ -96,6 +94,7 @@ impl FromKafka {
                 Some(records) => self.pending = records?.into(),
                 None => {
                     self.copy = None;
+                    self.ordered.end(&mut self.audit);
                     if self.seen < self.audit.next() {
                         self.audit.fail(Fault::Short { position: self.seen, signed: self.audit.next() });
                     }
@@ -117,29 +116,17 @@ impl FromKafka {
         first.is_some_and(|event| event.position.0 >= self.audit.next())
     }
 
-    /// Hands on each event that follows on those before.
-    async fn take_pending(&mut self, until: u64, mut each: impl FnMut(RecordedEvent, Hash)) -> anyhow::Result<()> {
+    /// Takes each event that follows on those before.
+    async fn take_pending(&mut self, until: u64) -> anyhow::Result<()> {
         let known = self.look_up().await?;
         while self.audit.next() < until && self.audit.fault().is_none() {
-            let Some(CopyRecord { offset, event }) = self.pending.pop_front() else { break };
-            self.next_offset = Some(offset + 1);
+            let Some(record) = self.pending.pop_front() else { break };
+            self.next_offset = Some(record.offset + 1);
             let next = self.audit.next();
-            match event {
-                Ok(event) if event.partition != self.partition => {
-                    let reason = format!("offset {offset} holds event {}", event.id());
-                    self.audit.fail(Fault::Unreadable { position: next, reason });
-                }
-                Ok(event) => {
-                    let leaf = leaf(&event);
-                    self.take(event.position.0, leaf, &known);
-                    if self.audit.next() > next {
-                        each(event, leaf);
-                    }
-                }
-                Err(error) => {
-                    self.audit.fail(Fault::Unreadable { position: next, reason: format!("offset {offset}: {error}") });
-                }
+            if let Some(event) = record.event.as_ref().ok().filter(|event| event.partition == self.partition) {
+                self.seen = self.seen.max(event.position.0.saturating_add(1));
             }
+            self.ordered.take(&mut self.audit, record, &Older::Leaves(&known));
             if self.audit.next() > next && self.audit.sound().size() == self.audit.next() {
                 self.sound_offset = self.next_offset;
             }
@@ -147,31 +134,9 @@ impl FromKafka {
         Ok(())
     }
 
-    /// A relay that starts again may repeat itself, but only word for word: readers skip that.
-    fn take(&mut self, position: u64, leaf: Hash, known: &HashMap<u64, Hash>) {
-        let next = self.audit.next();
-        if position < next {
-            let back = usize::try_from(next - position).unwrap_or(usize::MAX);
-            let before = self.last.len().checked_sub(back).map(|at| self.last[at]).or_else(|| known.get(&position).copied());
-            if before != Some(leaf) {
-                self.audit.fail(Fault::Repeated { position });
-            }
-            self.seen = self.seen.max(position + 1);
-            return;
-        }
-        self.seen = self.seen.max(position.saturating_add(1));
-        self.audit.take_leaf(self.partition, position, || leaf);
-        if position == next {
-            if self.last.len() == REMEMBERED_MAX {
-                self.last.pop_front();
-            }
-            self.last.push_back(leaf);
-        }
-    }
-
     /// The leaves that were signed where the pending records repeat more than is remembered.
     async fn look_up(&self) -> anyhow::Result<HashMap<u64, Hash>> {
-        let remembered = self.audit.next() - self.last.len() as u64;
+        let remembered = self.ordered.remembered_from(&self.audit);
         let positions = self.pending.iter().filter_map(|record| Some(record.event.as_ref().ok()?.position.0));
         let repeated = || positions.clone().filter(|position| *position < remembered);
         let (Some(from), Some(last)) = (repeated().min(), repeated().max()) else { return Ok(HashMap::new()) };
