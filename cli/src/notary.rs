@@ -2,7 +2,7 @@
 //!
 //! It signs only what Kafka has confirmed, so that whatever a checkpoint covers is in both copies. One leads at a time, by a lease;
 //! a second one for a moment is harmless, as the trees' rows tell it that it was overtaken. What it signs is stored first, then
-//! published to Kafka and to a folder, which both go on from what they hold.
+//! published to Kafka and to a folder, which both go on from what they hold; before it signs anything, the log must hold that too.
 
 mod folder;
 mod handed;

@@ -85,18 +85,23 @@ impl Writer {
     }
 }
 
-/// The index that a writer goes on with.
-pub async fn next_index(brokers: &str, topic: &str) -> Result<u64, Error> {
+/// The record that was written last.
+pub async fn last(brokers: &str, topic: &str) -> Result<Option<LogRecord>, Error> {
     let (brokers, topic) = (brokers.to_owned(), topic_of(topic));
     let read = tokio::task::spawn_blocking(move || {
         let mut last = None;
         records(&brokers, &topic, Begin::Last, |record| {
-            last = Some(record.index);
+            last = Some(record);
             Ok(())
         })?;
-        Ok(last.map_or(0, |last| last + 1))
+        Ok(last)
     });
     read.await.expect("reading the end of a partition does not panic")
+}
+
+/// The index that a writer goes on with.
+pub async fn next_index(brokers: &str, topic: &str) -> Result<u64, Error> {
+    Ok(last(brokers, topic).await?.map_or(0, |last| last.index + 1))
 }
 
 /// All entries that are there now, from the first on, by the rule.

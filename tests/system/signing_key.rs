@@ -117,3 +117,43 @@ async fn every_checkpoint_is_on_disk_once_and_nothing_is_signed_over_one_that_th
     assert_eq!(sqlx::query_scalar::<_, i64>(signed).fetch_one(&mut postgres).await.expect("a count"), 0);
     assert_eq!(read("latest"), latest);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_signed_where_the_database_does_not_hold_what_kafka_does() {
+    let mut ledger = Ledger::new().await;
+    ledger.record("signed", 5).await;
+    crate::signed::all_is_signed(&ledger.place).await;
+    let entries = async |place: &Place| {
+        let mut postgres = PgConnection::connect(&place.database_url).await.expect("PostgreSQL answers");
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM ledger.log_entries");
+        count.fetch_one(&mut postgres).await.expect("a count")
+    };
+    let folder = ledger.directory.path().join("checkpoints");
+    let tampers = [
+        // As of an older copy that was signed on by itself.
+        (
+            "another",
+            r#"UPDATE ledger.log_entries SET entry = replace(entry, '"taken_at":"2', '"taken_at":"1')
+           WHERE index = (SELECT max(index) FROM ledger.log_entries)"#,
+        ),
+        // As of one from before anything was signed.
+        ("none", "TRUNCATE ledger.log_entries, ledger.checkpoints, ledger.tiles, ledger.trees"),
+    ];
+    for (what, tamper) in tampers {
+        let mut before = 0;
+        ledger = restarted(ledger, async |place| {
+            let mut postgres = PgConnection::connect(&place.database_url).await.expect("PostgreSQL answers");
+            sqlx::query(tamper).execute(&mut postgres).await.expect("it is changed");
+            before = entries(place).await;
+            // Of a relay without a folder, so that Kafka alone can tell.
+            std::fs::remove_dir_all(&folder).ok();
+        })
+        .await;
+        ledger.record(what, 5).await;
+        eventually("it says why it signs nothing", SOON, async || {
+            ledger.program.said().contains("does not hold that entry as it was signed").then_some(())
+        })
+        .await;
+        assert_eq!(entries(&ledger.place).await, before, "{what}");
+    }
+}

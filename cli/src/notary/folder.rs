@@ -25,7 +25,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    pub(super) async fn open(path: PathBuf, trees: &Trees) -> anyhow::Result<Self> {
+    /// Of a log of this size.
+    pub(super) async fn open(path: PathBuf, trees: &Trees, size: u64) -> anyhow::Result<Self> {
         fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
         let latest = path.join(LATEST);
         let Some(note) = read(&latest)? else { return Ok(Self { path, written: 0 }) };
@@ -33,7 +34,7 @@ impl Folder {
             Checkpoint::unverified(&note).with_context(|| format!("{} is no checkpoint", latest.display()))?.head.size;
         let stored = trees.checkpoint(written).await?;
         ensure!(
-            stored.as_ref() == Some(&note),
+            written <= size && stored.as_ref() == Some(&note),
             "{} was signed over {written} entries of the log, and this ledger does not hold that checkpoint: its database is an older \
              copy, was cut, or is another's. Bring back what it lacks (`restore`); to begin another ledger, give it a data \
              directory of its own",

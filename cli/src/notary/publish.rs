@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
-use event_log::checkpoints::{LogRecord, Writer, next_index};
+use event_log::checkpoints::{LogRecord, Writer, last, topic_of};
 use event_store::trees::Trees;
 use proof::notary::Sealed;
 
@@ -14,32 +14,40 @@ use crate::config::LedgerArguments;
 /// Entries that are read at once where some are to be published again.
 const READ_MAX: usize = 1_000;
 
+/// After an error it is of no more use: another one goes on.
 pub(super) struct Publisher {
-    brokers: String,
-    topic: String,
     trees: Trees,
     folder: Option<Folder>,
+    writer: Writer,
+    /// The first entry that Kafka lacks.
+    next: u64,
     /// How many entries are stored.
     size: u64,
     /// The newest that are not published yet; what is before them is read.
     fresh: Vec<LogRecord>,
-    kafka: Option<(Writer, u64)>,
 }
 
 impl Publisher {
+    /// # Errors
+    /// Where something was published that this log does not hold: over it nothing may be signed.
     pub(super) async fn open(
         ledger: &LedgerArguments,
         trees: Trees,
         folder: Option<PathBuf>,
         size: u64,
     ) -> anyhow::Result<Self> {
-        let (brokers, topic) = (ledger.kafka_brokers.clone(), ledger.shape.topic.clone());
-        event_log::checkpoints::ensure(&brokers, &topic).await.context("cannot prepare the checkpoints' topic in Kafka")?;
+        let (brokers, topic) = (&ledger.kafka_brokers, &ledger.shape.topic);
+        event_log::checkpoints::ensure(brokers, topic).await.context("cannot prepare the checkpoints' topic in Kafka")?;
         let folder = match folder {
-            Some(path) => Some(Folder::open(path, &trees).await?),
+            Some(path) => Some(Folder::open(path, &trees, size).await?),
             None => None,
         };
-        Ok(Self { brokers, topic, trees, folder, size, fresh: Vec::new(), kafka: None })
+        let next = match last(brokers, topic).await? {
+            Some(last) => next_after(last, &topic_of(topic), &trees, size).await?,
+            None => 0,
+        };
+        let writer = Writer::new(brokers, topic)?;
+        Ok(Self { trees, folder, writer, next, size, fresh: Vec::new() })
     }
 
     /// What was stored just now.
@@ -56,30 +64,17 @@ impl Publisher {
 
     /// What is not published yet.
     pub(super) async fn publish(&mut self) -> anyhow::Result<()> {
-        let (writer, mut next) = match self.kafka.take() {
-            Some(kafka) => kafka,
-            None => {
-                let next = next_index(&self.brokers, &self.topic).await?;
-                let (size, topic) = (self.size, event_log::checkpoints::topic_of(&self.topic));
-                ensure!(
-                    next <= size,
-                    "{topic} holds {next} entries and the log {size}: it is another ledger's, or the log was cut"
-                );
-                (Writer::new(&self.brokers, &self.topic)?, next)
-            }
-        };
-        while next < self.size {
+        while self.next < self.size {
             let records = match self.fresh.first() {
-                Some(first) if first.index <= next => {
-                    self.fresh.iter().filter(|record| record.index >= next).cloned().collect()
+                Some(first) if first.index <= self.next => {
+                    self.fresh.iter().filter(|record| record.index >= self.next).cloned().collect()
                 }
-                _ => self.stored(next).await?,
+                _ => self.stored(self.next).await?,
             };
-            writer.write(&records).await?;
-            next += records.len() as u64;
+            self.writer.write(&records).await?;
+            self.next += records.len() as u64;
         }
         self.fresh.clear();
-        self.kafka = Some((writer, next));
         match &mut self.folder {
             Some(folder) => folder.publish(&self.trees).await,
             None => Ok(()),
@@ -94,4 +89,19 @@ impl Publisher {
         ensure!(!records.is_empty(), "the log lacks its entry {from}");
         Ok(records)
     }
+}
+
+/// Behind the last record that Kafka holds, which this log must hold too: else it would be signed a second time, otherwise.
+async fn next_after(last: LogRecord, topic: &str, trees: &Trees, size: u64) -> anyhow::Result<u64> {
+    let LogRecord { index, entry, checkpoint } = last;
+    let is_held = index < size
+        && trees.entries(index, 1).await?.first() == Some(&entry)
+        && (checkpoint.is_none() || trees.checkpoint(index + 1).await? == checkpoint);
+    ensure!(
+        is_held,
+        "{topic} ends with entry {index} of the log, and this ledger, whose log has {size}, does not hold that entry as it was signed: \
+         its database is an older copy, was cut, or is another's. Bring back what it lacks (`restore`); another ledger has a topic of \
+         its own"
+    );
+    Ok(index + 1)
 }
