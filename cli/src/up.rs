@@ -16,7 +16,6 @@ use event_store::trees::Trees;
 use event_store::{PgPool, Store};
 use futures::FutureExt as _;
 use indicatif::HumanCount;
-use proof::checkpoint::VerifierKey;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -107,10 +106,12 @@ async fn with_servers(
 
     let store = open_store(&pool).await?;
     event_store::audit::note_keys(&store).await.context("the keys cannot be noted in the audit log")?;
+    // Those before, too: the newest checkpoint that was kept may be of one of them.
+    let trusted = keys.current()?.verifier_keys();
     let signing = keys.asked();
     let watching = verify::watch::Settings {
         state: Some(data_dir.join("verified.json")),
-        trusted: vec![VerifierKey::parse(&connection.verifier_key)?],
+        trusted,
         ..verify::watch::Settings::of(verify::watch::SHARE)
     };
     let mut tasks = Roles::start(&ledger, pool, &store, listener, (notary, signing, watching), arguments.retention.clone());

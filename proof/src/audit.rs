@@ -6,7 +6,7 @@
 mod log;
 mod partition;
 
-pub use self::log::{LogAudit, LogFault, SoundLog, audit_log};
+pub use self::log::{LogAudit, LogFault, SoundLog, audit_log, hold_kept};
 pub use self::partition::{Fault, PartitionAudit};
 
 #[cfg(test)]
@@ -16,7 +16,7 @@ mod tests {
 
     use super::*;
     use crate::Error;
-    use crate::checkpoint::{Checkpoint, SigningKey};
+    use crate::checkpoint::{Checkpoint, SigningKey, VerifierKey};
     use crate::entry::{self, Entry};
     use crate::leaf::leaf;
     use crate::notary::{LogState, Notary, SigningKeys};
@@ -214,5 +214,41 @@ mod tests {
         notes.push(forged.sign(&[&stranger, keys.current()]));
         let log = audit_log(&entries, &notes, &trusted).expect("a sound log");
         assert_eq!(log.keys, [keys.current().verifier_key(), stranger.verifier_key()]);
+    }
+
+    #[test]
+    fn a_checkpoint_that_was_kept_is_held_against_the_log_or_said_to_be_signed_by_nobody_trusted() {
+        let keys = SigningKeys::generate("1");
+        let trusted = [keys.current().verifier_key()];
+        let (mut entries, mut notes) = signed(&keys);
+        let head = |entries: &[String]| {
+            let mut tree = Tree::default();
+            tree.extend(entries.iter().map(|entry| entry::leaf(entry)));
+            tree.head()
+        };
+        let next = SigningKey::generate("capsule-ledger/1");
+        let at = "2026-10-31T13:00:00Z".parse().expect("a time");
+        entries.push(Entry::key(next.verifier_key(), at).canonical());
+        let checkpoint = |head| Checkpoint { origin: "capsule-ledger/1".to_owned(), head };
+        notes.push(checkpoint(head(&entries)).sign(&[&next, keys.current()]));
+        let hold = |kept: &[String], trusted: &[VerifierKey]| {
+            let log = audit_log(&entries, &[&notes, kept].concat(), trusted)?;
+            hold_kept(&entries, kept, &log.keys).map(|()| (log.held, log.keys.len()))
+        };
+        assert!(matches!(hold(&notes[1..2], &trusted), Ok((_, 2))), "as it was signed");
+        let by_next = [next.verifier_key()];
+        assert!(hold(&[], &by_next).is_ok(), "what the key before signed is published, and says nothing");
+        assert!(matches!(hold(&notes[1..2], &by_next), Err(LogFault::Kept { size: 3, source: Error::Untrusted(_) })));
+        let both = [next.verifier_key(), keys.current().verifier_key()];
+        assert!(matches!(hold(&notes[1..2], &both), Ok((_, 2))), "each key once");
+        // Of another history, in which the key took over sooner.
+        let other = checkpoint(Head { size: 2, root: Hash([7; 32]) }).sign(&[&next]);
+        assert!(
+            audit_log(&entries, &[&notes[..], std::slice::from_ref(&other)].concat(), &trusted).is_ok(),
+            "it may be anybody's"
+        );
+        assert!(matches!(hold(&[other], &trusted), Err(LogFault::Changed { .. })));
+        let (_, others) = signed(&SigningKeys::generate("2"));
+        assert!(matches!(hold(&others[..1], &trusted), Err(LogFault::Kept { size: 2, source: Error::Untrusted(_) })));
     }
 }

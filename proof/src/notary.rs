@@ -44,6 +44,11 @@ impl SigningKeys {
         &self.0[0]
     }
 
+    /// Of all of them, the one that signs first.
+    pub fn verifier_keys(&self) -> Vec<VerifierKey> {
+        self.0.iter().map(SigningKey::verifier_key).collect()
+    }
+
     fn find(&self, key: &VerifierKey) -> Option<&SigningKey> {
         self.0.iter().find(|known| known.verifier_key() == *key)
     }

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use sqlx::{Connection as _, PgConnection};
 
+use crate::audit::the_watch_finds_nothing;
 use crate::data::tables;
 use crate::program::{Client, SOON, eventually, start_up};
 use crate::proofs::{Ledger, PROGRAM, run};
 use crate::servers::Place;
+use crate::signed::signed_size;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_signing_key_is_in_its_file_alone() {
@@ -116,6 +118,24 @@ async fn every_checkpoint_is_on_disk_once_and_nothing_is_signed_over_one_that_th
     let signed = "SELECT count(*) FROM ledger.checkpoints WHERE size >= (SELECT size FROM ledger.trees WHERE tree < 0)";
     assert_eq!(sqlx::query_scalar::<_, i64>(signed).fetch_one(&mut postgres).await.expect("a count"), 0);
     assert_eq!(read("latest"), latest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_whose_key_was_changed_while_it_stood_is_found_sound_from_where_the_watch_was() {
+    let mut ledger = Ledger::new().await;
+    ledger.record("before", 30).await;
+    crate::signed::all_is_signed(&ledger.place).await;
+    the_watch_finds_nothing(&ledger.client, signed_size(&ledger.place).await).await;
+    let data_dir = ledger.directory.path().to_str().expect("a path").to_owned();
+    ledger = restarted(ledger, async |_| {
+        let (ok, said) = run(PROGRAM, &["checkpoint", "rotate-key", "--data-dir", &data_dir]);
+        assert!(ok, "{said}");
+    })
+    .await;
+    ledger.record("after", 30).await;
+    crate::signed::all_is_signed(&ledger.place).await;
+    the_watch_finds_nothing(&ledger.client, signed_size(&ledger.place).await).await;
+    assert!(!ledger.program.said().contains("is not what was signed"), "no false alarm");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -258,9 +258,16 @@ async fn a_history_that_was_rewritten_or_rolled_back_is_not_believed() {
         assert!(findings.iter().any(|finding| finding["what"].as_str().is_some_and(|what| what.contains(text))), "{report}");
     };
 
-    // All of both copies, rewritten consistently and signed by a key of the forger's own.
+    // A checkpoint that cannot be verified says nothing for the ledger: its key was to be named.
     let stranger = SigningKeys::generate(signed.keys.current().name().trim_start_matches("capsule-ledger/"));
     let (events, entries, note) = rewritten(&signed, &stranger);
+    let theirs = signed.directory.path().join("their-checkpoint");
+    std::fs::write(&theirs, &note).expect("written");
+    let (ok, report) = verify(&signed.place, &signed.key, &["--checkpoint", theirs.to_str().expect("a path")]);
+    assert!(!ok, "it was held against nothing: {report}");
+    says(&report, "name the key that signed it");
+
+    // All of both copies, rewritten consistently and signed by a key of the forger's own.
     let change = |note: &str, entries: &[String]| {
         let mut statements = with_log(entries, note, entries.len());
         let payload = quoted(&events[0][7].payload);

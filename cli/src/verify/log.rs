@@ -3,13 +3,13 @@
 use anyhow::Context as _;
 use event_store::PgPool;
 use event_store::trees::Trees;
-use proof::audit::{LogAudit, LogFault};
+use proof::audit::{LogAudit, LogFault, hold_kept};
 use proof::checkpoint::VerifierKey;
 
 use super::report::{Copy, Log, Report};
 use super::{Place, stored_entries};
 
-/// The log of a copy that leads to all checkpoints, PostgreSQL's if both do; none: neither does.
+/// The log of a copy that leads to all checkpoints, those that were brought among them, PostgreSQL's if both do; none: neither does.
 pub(super) async fn audit(
     place: &Place,
     pool: &PgPool,
@@ -46,9 +46,9 @@ pub(super) async fn audit(
     };
     // Kafka follows: it may lack the newest of those in PostgreSQL.
     let of_postgres: Vec<String> = notes.iter().cloned().chain(stored.into_iter().map(|(_, note)| note)).collect();
-    let postgres = audited(&entries, &of_postgres, trusted);
+    let postgres = audited(&entries, &of_postgres, brought, trusted);
     let in_kafka: Vec<String> = in_kafka.into_iter().map(|record| record.entry).collect();
-    let kafka = audited(&in_kafka, &notes, trusted);
+    let kafka = audited(&in_kafka, &notes, brought, trusted);
     if let Err(fault) = &postgres {
         report.find(Copy::Postgres, None, None, fault.to_string());
     }
@@ -70,16 +70,21 @@ pub(super) async fn audit(
         root: sound.checkpoint.head.root.to_string(),
         taken_at: sound.taken_at.clone(),
         verifier_keys: sound.keys.iter().map(ToString::to_string).collect(),
-        checkpoints: of_postgres.len(),
+        checkpoints: sound.held,
         is_self_declared: trusted.is_empty(),
     });
     Ok(sound)
 }
 
 /// Of a log that is believed.
-fn audited(entries: &[String], checkpoints: &[String], trusted: &[VerifierKey]) -> Result<LogAudit, LogFault> {
+fn audited(
+    entries: &[String],
+    checkpoints: &[String],
+    brought: &[String],
+    trusted: &[VerifierKey],
+) -> Result<LogAudit, LogFault> {
     let mut audit = LogAudit::new(trusted);
     audit.take_all(entries, checkpoints)?;
-    audit.sound()?;
+    hold_kept(entries, brought, &audit.sound()?.keys)?;
     Ok(audit)
 }

@@ -27,6 +27,9 @@ pub enum LogFault {
     RolledBack { size: u64, signed: u64 },
     #[error("none of the checkpoints is signed by a key that is trusted")]
     Untrusted,
+    /// Somebody kept it, and it could not be held against anything.
+    #[error("the checkpoint over {size} entries that was kept: {source}; name the key that signed it, too")]
+    Kept { size: u64, source: Error },
 }
 
 /// Of each partition so many heads are kept to hold its events against: with more, every second, fourth and so on.
@@ -41,6 +44,8 @@ pub struct SoundLog {
     pub note: String,
     /// How many entries there are; those after the checkpoint are not signed yet.
     pub entries: u64,
+    /// How many checkpoints were held against it: all but those that no trusted key signed.
+    pub held: usize,
     /// That sign, the newest last.
     pub keys: Vec<VerifierKey>,
     /// How many partitions the ledger has.
@@ -64,6 +69,21 @@ pub fn audit_log(entries: &[String], checkpoints: &[String], trusted: &[Verifier
     audit.sound()
 }
 
+/// Holds a log against checkpoints that somebody kept, each of them, by the keys that [`audit_log`] found to sign. Those published
+/// say nothing where nobody trusted signed them; and of a key that takes over, nothing that it signed before.
+///
+/// # Errors
+/// The first fault.
+pub fn hold_kept(entries: &[String], kept: &[String], keys: &[VerifierKey]) -> Result<(), LogFault> {
+    for note in kept {
+        if let Err(source) = Checkpoint::open(note, keys) {
+            let size = Checkpoint::unverified(note).map_or(0, |checkpoint| checkpoint.head.size);
+            return Err(LogFault::Kept { size, source });
+        }
+    }
+    if kept.is_empty() { Ok(()) } else { LogAudit::new(keys).take_all(entries, kept) }
+}
+
 /// A log that is read entry by entry, and may be gone on with when it has grown.
 #[derive(Debug, Clone, Default)]
 pub struct LogAudit {
@@ -74,6 +94,7 @@ pub struct LogAudit {
     announced: Vec<VerifierKey>,
     partitions: u16,
     signed: Option<(Checkpoint, String)>,
+    held: usize,
     /// The last that no trusted key signed, if none that one signed came after it.
     doubtful: Option<(u64, Error)>,
     /// Of each partition the newest head, signed or not.
@@ -146,6 +167,7 @@ impl LogAudit {
             checkpoint,
             note,
             entries: self.size(),
+            held: self.held,
             keys: self.keys.clone(),
             partitions: self.partitions,
             marks: self.marks.iter().map(|marks| marks.kept.clone()).collect(),
@@ -209,8 +231,10 @@ impl LogAudit {
             if opened.head != self.tree.head() {
                 return Err(LogFault::Changed { from, to: size });
             }
+            self.held += 1;
             self.signed = Some((opened, (*note).to_owned()));
             self.doubtful = None;
+            self.keys.retain(|key| !self.announced.contains(key));
             self.keys.append(&mut self.announced);
             for heads in self.unsigned.drain(..) {
                 self.marks.iter_mut().zip(heads).for_each(|(marks, head)| marks.push(head));
