@@ -303,7 +303,7 @@ fn count(number: u64) -> String {
 }
 
 /// Entries of the log, all of them.
-async fn stored_entries(trees: &Trees) -> anyhow::Result<Vec<String>> {
+async fn stored_entries(trees: &Trees) -> Result<Vec<String>, event_store::Error> {
     let mut entries = Vec::new();
     loop {
         let more = trees.entries(entries.len() as u64, 10_000).await?;

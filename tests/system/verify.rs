@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::audit::the_watch_finds_nothing;
 use crate::program::{Client, Directory, start_up, verifier_key};
 use crate::servers::{Place, fresh_place};
-use crate::signed::{Record, Signed, all_is_signed, verify, verify_all};
+use crate::signed::{Record, Signed, all_is_signed, try_verify, verify, verify_all};
 
 /// That `verify` finds it, in this copy, at this position of this partition.
 fn is_found(what: &str, place: &Place, key: &str, copy: &str, (partition, position): (usize, usize)) {
@@ -397,4 +397,15 @@ async fn a_ledger_under_load_and_restarted_raises_no_false_alarm() {
     assert!(ok && report["events"]["signed"].as_u64() >= Some(200), "{report}");
     assert_eq!(report["events"]["signed"], report["events"]["kafka"], "{report}");
     the_watch_finds_nothing(&client, report["events"]["signed"].as_i64().expect("a count")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_read_is_no_finding_and_one_that_lacks_an_entry_is() {
+    let signed = Signed::new().await;
+    let away = signed.with_postgres(&["ALTER TABLE ledger.log_entries RENAME TO log_entries_away".to_owned()]).await;
+    let why = try_verify(&away, &signed.key, &["--copies-only"]).expect_err("nothing could be found out");
+    assert!(why.contains("cannot read the log"), "{why}");
+    let broken = signed.with_postgres(&["DELETE FROM ledger.log_entries WHERE index = 1".to_owned()]).await;
+    let (ok, report) = verify(&broken, &signed.key, &[]);
+    assert!(!ok && report["findings"].to_string().contains("lacks its entry 1"), "{report}");
 }

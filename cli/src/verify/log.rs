@@ -39,10 +39,11 @@ pub(super) async fn audit(
     let stored = trees.checkpoints(None, usize::MAX >> 1).await?;
     let entries = match stored_entries(&trees).await {
         Ok(entries) => entries,
-        Err(error) => {
-            report.find(Copy::Postgres, None, None, error.to_string());
+        Err(event_store::Error::Broken(reason)) => {
+            report.find(Copy::Postgres, None, None, reason);
             Vec::new()
         }
+        Err(error) => return Err(error).context("cannot read the log"),
     };
     // Kafka follows: it may lack the newest of those in PostgreSQL.
     let of_postgres: Vec<String> = notes.iter().cloned().chain(stored.into_iter().map(|(_, note)| note)).collect();

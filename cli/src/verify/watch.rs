@@ -199,7 +199,7 @@ impl Watch {
         let is_due = self.whole_at.is_none_or(|at| Utc::now() - at > WHOLE_EVERY);
         if self.scans.is_empty() || is_due && self.scans.len() == 1 && !self.scans[0].is_whole {
             let last = self.last.clone().filter(|_| self.scans.is_empty());
-            match self.begin(last).await? {
+            match self.begin(last, cancel).await? {
                 Begun::Scan(scan) => {
                     self.last = None;
                     self.scans.push_back(scan);
@@ -238,7 +238,19 @@ impl Watch {
         Ok(None)
     }
 
-    async fn begin(&self, last: Option<State>) -> anyhow::Result<Begun> {
+    /// What is wrong counts only if it still is at a second look, as in [`Scan::step`].
+    async fn begin(&self, last: Option<State>, cancel: &CancellationToken) -> anyhow::Result<Begun> {
+        let begun = self.begin_once(last.clone()).await?;
+        if !matches!(begun, Begun::Found(_)) {
+            return Ok(begun);
+        }
+        match before_second_look(cancel).await {
+            Some(()) => self.begin_once(last).await,
+            None => Ok(Begun::Nothing),
+        }
+    }
+
+    async fn begin_once(&self, last: Option<State>) -> anyhow::Result<Begun> {
         let mut report = Report::default();
         let mut brought = self.settings.brought.clone();
         brought.extend(last.iter().map(|last| last.checkpoint.clone()));
@@ -301,7 +313,7 @@ impl Watch {
 
 enum Begun {
     Scan(Box<Scan>),
-    /// Nothing was signed yet.
+    /// Nothing was signed yet, or it was cancelled.
     Nothing,
     Found(Box<Report>),
 }
@@ -316,8 +328,14 @@ impl Scan {
         cancel: &CancellationToken,
     ) -> anyhow::Result<Option<Report>> {
         let mut report = Report::default();
-        if let Err(fault) = self.follow_log(pool).await? {
-            report.find(Copy::Postgres, None, None, fault.to_string());
+        let before = self.log.clone();
+        if self.follow_log(pool).await?.is_err() {
+            self.log = before;
+            if before_second_look(cancel).await.is_some()
+                && let Err(fault) = self.follow_log(pool).await?
+            {
+                report.find(Copy::Postgres, None, None, fault.to_string());
+            }
         }
         for (number, copies) in (0..).zip(&mut self.copies) {
             let until = copies.postgres().signed().min(copies.next() + ROUND_EVENTS_MAX);
@@ -327,7 +345,9 @@ impl Scan {
             if !read(copies, until, pace).await? {
                 continue;
             }
-            tokio::time::sleep(ROUND).await;
+            if before_second_look(cancel).await.is_none() {
+                continue;
+            }
             let mut second = copies.again(place, pool);
             if read(&mut second, until, pace).await? {
                 second.narrow(place, pool).await?;
@@ -379,6 +399,12 @@ impl Scan {
     fn state(&self, whole_at: Option<DateTime<Utc>>) -> State {
         State::new(self.note.clone(), whole_at, self.copies.iter().map(Copies::state).collect())
     }
+}
+
+/// None: cancelled meanwhile.
+async fn before_second_look(cancel: &CancellationToken) -> Option<()> {
+    counter!("verify_second_looks_total").increment(1);
+    cancel.run_until_cancelled(tokio::time::sleep(ROUND)).await
 }
 
 /// Whether something is wrong up to there: it was signed, so all of it must be there.
