@@ -53,8 +53,12 @@ pub async fn the_watch_finds_nothing(client: &Client, events: i64) {
 
 /// How many events the running verification has found to be sound in both copies.
 async fn sound_events(client: &Client) -> Option<i64> {
+    metric(client, "verify_sound_events").await
+}
+
+pub async fn metric(client: &Client, name: &str) -> Option<i64> {
     let metrics = client.http.get(format!("{}/metrics", client.api)).send().await.ok()?.text().await.ok()?;
-    metrics.lines().find_map(|line| line.strip_prefix("verify_sound_events "))?.parse().ok()
+    metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?.parse().ok()
 }
 
 /// Every partition's positions run from 0 without a gap, and end at its head.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::Executor as _;
 
+use crate::audit::{metric, the_watch_finds_nothing};
 use crate::program::{Client, Directory, Program, SOON, eventually, start_up, verifier_key};
 use crate::servers::fresh_place;
-use crate::signed::{Record, Signed, all_is_signed, connect, verify};
+use crate::signed::{Record, Signed, all_is_signed, connect, signed_size, verify};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
@@ -194,4 +195,20 @@ async fn whatever_is_changed_in_either_copy_ends_a_watch_that_names_it() {
         });
         futures::future::join_all(watches).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_is_found_sound_at_the_first_look() {
+    let place = fresh_place().await;
+    let directory = Directory::new();
+    let program = start_up(&directory, Some(&place), &["--partitions", "2"]);
+    let client = Client::of(directory.path()).await;
+    for capsule in ["first", "second", "third", "fourth"] {
+        client.open_capsule(capsule).await;
+        all_is_signed(&place).await;
+        the_watch_finds_nothing(&client, signed_size(&place).await).await;
+    }
+    let looks = metric(&client, "verify_second_looks_total").await;
+    assert_eq!(looks, None, "it had no reason to look again");
+    assert!(program.stop().await, "it stops well");
 }

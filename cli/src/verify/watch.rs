@@ -345,15 +345,12 @@ impl Scan {
             if !read(copies, until, pace).await? {
                 continue;
             }
-            if before_second_look(cancel).await.is_none() {
-                continue;
+            // Whatever ends the second look, what was sound before the first stays so.
+            *copies = copies.again(place, pool);
+            if before_second_look(cancel).await.is_some() && read(copies, until, pace).await? {
+                copies.narrow(place, pool).await?;
+                found(&mut report, Partition(number), copies);
             }
-            let mut second = copies.again(place, pool);
-            if read(&mut second, until, pace).await? {
-                second.narrow(place, pool).await?;
-                found(&mut report, Partition(number), &second);
-            }
-            *copies = second;
         }
         self.signed = self.copies.iter().map(|copies| copies.postgres().signed()).sum();
         Ok((!report.findings.is_empty()).then_some(report))
@@ -410,6 +407,11 @@ async fn before_second_look(cancel: &CancellationToken) -> Option<()> {
 /// Whether something is wrong up to there: it was signed, so all of it must be there.
 async fn read(copies: &mut Copies, until: u64, pace: Pace) -> anyhow::Result<bool> {
     copies.read(until, pace).await?;
+    if copies.kafka().fault().is_none() && copies.kafka().next() < until {
+        // It was opened before the last of them came, and read to the end that it had then.
+        copies.open_kafka().await?;
+        copies.read(until, pace).await?;
+    }
     copies.must_reach(until);
     Ok(copies.is_faulty())
 }
