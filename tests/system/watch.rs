@@ -212,3 +212,25 @@ async fn what_comes_is_found_sound_at_the_first_look() {
     assert_eq!(looks, None, "it had no reason to look again");
     assert!(program.stop().await, "it stops well");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_goes_on_when_what_could_not_be_read_is_there_again() {
+    let signed = Signed::new().await;
+    let place = signed.with_postgres(&[]).await;
+    let state = signed.directory.path().join("state.json");
+    let arguments = ["verify", "--watch", "--share", "1", "--verifier-key", &signed.key, "--resume", text(&state)];
+    let watching = Program::spawn(signed.directory.path(), Some(&place), &arguments);
+    // What is not there at the very first ends it.
+    eventually("all was read", SOON, async || {
+        let state: Value = serde_json::from_slice(&std::fs::read(&state).ok()?).ok()?;
+        (!state["whole_at"].is_null()).then_some(())
+    })
+    .await;
+    let says = async |what: &str| eventually(what, 2 * SOON, async || watching.said().contains(what).then_some(())).await;
+    let mut postgres = connect(&place.database_url).await;
+    postgres.execute("ALTER TABLE ledger.trees RENAME TO trees_away").await.expect("renamed");
+    says("nothing can be verified").await;
+    postgres.execute("ALTER TABLE ledger.trees_away RENAME TO trees").await.expect("renamed");
+    says("signed events are sound").await;
+    assert!(watching.stop().await, "nothing was found");
+}

@@ -90,27 +90,35 @@ impl Status {
             _ => Ok(()),
         }
     }
+
+    /// For who looks on.
+    fn words(&self) -> String {
+        if let Some((_, reason)) = &self.failing {
+            return format!("nothing can be verified; trying again: {reason}");
+        }
+        let whole = self.whole_at.map_or("for the first time".to_owned(), |at| format!("after {}", at.format("%F %T UTC")));
+        format!("{} of {} signed events are sound; all were read {whole}", count(self.sound), count(self.signed))
+    }
 }
 
-/// Until something is found, whose report it gives; none: cancelled before.
+/// Until something is found, whose report it gives; none: cancelled before. What cannot be read at the very first ends it, too.
 pub(super) async fn until_found(place: Place, settings: Settings, cancel: CancellationToken) -> anyhow::Result<Option<Report>> {
     let pool = event_store::connect(&place.database_url, 4).await.context("cannot reach PostgreSQL; is the ledger running?")?;
     let (status, seen) = watch::channel(Status::default());
     let mut watch = Watch::new(place, pool, settings, status)?;
     let started = Instant::now();
-    let mut said = Instant::now();
+    let (mut said, mut was_failing) = (Instant::now(), false);
     eprintln!("verify: watching; Ctrl-C ends it");
+    let mut found = watch.round(&cancel).await?;
     loop {
-        let found = watch.round(&cancel).await?;
         if let Some(mut report) = found {
             report.seconds = started.elapsed().as_secs_f64();
             return Ok(Some(report));
         }
-        if said.elapsed() > SAY_EVERY {
-            said = Instant::now();
-            let Status { sound, signed, whole_at, .. } = &*seen.borrow();
-            let whole = whole_at.map_or("for the first time".to_owned(), |at| format!("after {}", at.format("%F %T UTC")));
-            eprintln!("verify: {} of {} signed events are sound; all were read {whole}", count(*sound), count(*signed));
+        let is_failing = seen.borrow().failing.is_some();
+        if is_failing != was_failing || said.elapsed() > SAY_EVERY {
+            (said, was_failing) = (Instant::now(), is_failing);
+            eprintln!("verify: {}", seen.borrow().words());
         }
         tokio::select! {
             () = cancel.cancelled() => {
@@ -119,6 +127,7 @@ pub(super) async fn until_found(place: Place, settings: Settings, cancel: Cancel
             }
             () = tokio::time::sleep(ROUND) => {}
         }
+        found = watch.round_or_again(&cancel).await;
     }
 }
 
@@ -132,23 +141,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let mut watch = Watch::new(place, pool, settings, status)?;
     while !cancel.is_cancelled() {
-        match watch.round(&cancel).await {
-            Ok(None) => watch.status.send_modify(|status| status.failing = None),
-            Ok(Some(_)) => {}
-            Err(error) => {
-                let reason = format!("{error:#}");
-                // Once is nothing: servers start, and a new ledger's log is not published yet.
-                match watch.status.borrow().failing {
-                    Some(_) => tracing::warn!(reason, "nothing can be verified; trying again"),
-                    None => tracing::debug!(reason, "nothing can be verified yet; trying again"),
-                }
-                watch.begin_again();
-                watch.status.send_modify(|status| {
-                    let since = status.failing.as_ref().map_or_else(Instant::now, |(since, _)| *since);
-                    status.failing = Some((since, reason));
-                });
-            }
-        }
+        watch.round_or_again(&cancel).await;
         tokio::select! {
             () = cancel.cancelled() => {}
             () = tokio::time::sleep(ROUND) => {}
@@ -192,6 +185,32 @@ impl Watch {
             self.last = Some(scan.state(self.whole_at));
         }
         self.scans.clear();
+    }
+
+    /// One round; where something cannot be read, the next one begins again.
+    async fn round_or_again(&mut self, cancel: &CancellationToken) -> Option<Report> {
+        match self.round(cancel).await {
+            Ok(found) => {
+                if found.is_none() {
+                    self.status.send_modify(|status| status.failing = None);
+                }
+                found
+            }
+            Err(error) => {
+                let reason = format!("{error:#}");
+                // Once is nothing: servers start, and a new ledger's log is not published yet.
+                match self.status.borrow().failing {
+                    Some(_) => tracing::warn!(reason, "nothing can be verified; trying again"),
+                    None => tracing::debug!(reason, "nothing can be verified yet; trying again"),
+                }
+                self.begin_again();
+                self.status.send_modify(|status| {
+                    let since = status.failing.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+                    status.failing = Some((since, reason));
+                });
+                None
+            }
+        }
     }
 
     /// One look at what is new, and on at what is old. What is wrong, if anything: all is then read anew.
