@@ -1,6 +1,7 @@
 //! Publishes the log where whoever writes to the database does not: to Kafka, then to files, so that whatever the files hold can be
 //! brought back from Kafka. Each goes on from what it holds.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
@@ -82,12 +83,12 @@ impl Publisher {
     }
 
     async fn stored(&self, from: u64) -> anyhow::Result<Vec<LogRecord>> {
-        let mut records = Vec::new();
-        for (index, entry) in (from..).zip(self.trees.entries(from, READ_MAX).await?) {
-            records.push(LogRecord { index, entry, checkpoint: self.trees.checkpoint(index + 1).await? });
-        }
-        ensure!(!records.is_empty(), "the log lacks its entry {from}");
-        Ok(records)
+        let entries = self.trees.entries(from, READ_MAX).await?;
+        ensure!(!entries.is_empty(), "the log lacks its entry {from}");
+        // Of each entry there is one at most, so these are of all that were read.
+        let mut notes: BTreeMap<u64, String> = self.trees.checkpoints_above(from, READ_MAX).await?.into_iter().collect();
+        let record = |(index, entry)| LogRecord { index, entry, checkpoint: notes.remove(&(index + 1)) };
+        Ok((from..).zip(entries).map(record).collect())
     }
 }
 
