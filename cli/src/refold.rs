@@ -195,7 +195,7 @@ impl Refold<'_> {
         Ok(Moments::of_figures(&mut connection, &live).await?)
     }
 
-    async fn or_cancelled<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T> {
+    pub(crate) async fn or_cancelled<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T> {
         Ok(self.cancel.run_until_cancelled(work).await.ok_or(Cancelled)??)
     }
 
@@ -220,7 +220,8 @@ impl Refold<'_> {
         for _ in 0..ROUNDS_MAX {
             let held = self.hold().await?;
             let live = Generation::live(self.pool).await?;
-            match held.compare(self.pool, &live, self.generation(), self.only.map(Only::view)).await {
+            let compared = held.compare(self.pool, &live, self.generation(), self.only.map(Only::view));
+            match self.cancel.run_until_cancelled(compared).await.ok_or(Cancelled)? {
                 // A partition's first event came in between: what is not there yet cannot be held.
                 Err(Error::ProgressDiffers { .. }) => tokio::time::sleep(PAUSE).await,
                 compared => return Ok(compared?),

@@ -179,7 +179,7 @@ async fn compare(arguments: &ReplayArguments, refold: &Refold<'_>, store: &Store
 
 async fn show_past(arguments: &ReplayArguments, refold: &Refold<'_>, until: &Until, report: &mut Report) -> anyhow::Result<()> {
     report.folded(refold.fold_to(&until.positions).await?);
-    refold.filling.generation.finish_loading(refold.pool).await?;
+    refold.or_cancelled(refold.filling.generation.finish_loading(refold.pool)).await?;
     let day = as_of(until.before);
     let month = arguments.period.unwrap_or_else(|| Grain::Month.start(day));
     let asked = arguments.tenants.iter().map(|tenant| TenantId::parse(tenant.clone()).context("--tenant"));
@@ -189,7 +189,7 @@ async fn show_past(arguments: &ReplayArguments, refold: &Refold<'_>, until: &Unt
     };
     for tenant in &tenants {
         let query = PastQuery { tenant, until: &until.positions, before: until.before, month, now: Utc::now() };
-        report.past.push(past(refold.pool, &refold.filling.generation, &query).await?);
+        report.past.push(refold.or_cancelled(past(refold.pool, &refold.filling.generation, &query)).await?);
     }
     report.until(until, day);
     Ok(())

@@ -182,7 +182,7 @@ async fn verify(place: &Place, asked: &Asked, cancel: &CancellationToken) -> any
         // What follows from a copy that is wrong says nothing.
         if !asked.copies_only && report.findings.is_empty() {
             eprintln!("verify: folding the read models anew …");
-            read_models::audit(place, &pool, log.partitions, &mut report).await?;
+            read_models::audit(place, &pool, log.partitions, cancel, &mut report).await?;
         }
     }
     store.shutdown().await;

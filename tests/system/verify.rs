@@ -12,11 +12,12 @@ use proof::leaf::leaf;
 use proof::notary::{LogState, Notary, SigningKeys};
 use proof::tree::{Head, Tree};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _};
 
 use crate::audit::the_watch_finds_nothing;
-use crate::program::{Client, Directory, start_up, verifier_key};
+use crate::program::{Client, Directory, Program, SOON, eventually, start_up, verifier_key};
 use crate::servers::{Place, fresh_place};
-use crate::signed::{Record, Signed, all_is_signed, try_verify, verify, verify_all};
+use crate::signed::{Record, Signed, all_is_signed, connect, try_verify, verify, verify_all};
 
 /// That `verify` finds it, in this copy, at this position of this partition.
 fn is_found(what: &str, place: &Place, key: &str, copy: &str, (partition, position): (usize, usize)) {
@@ -408,4 +409,37 @@ async fn a_log_that_cannot_be_read_is_no_finding_and_one_that_lacks_an_entry_is(
     let broken = signed.with_postgres(&["DELETE FROM ledger.log_entries WHERE index = 1".to_owned()]).await;
     let (ok, report) = verify(&broken, &signed.key, &[]);
     assert!(!ok && report["findings"].to_string().contains("lacks its entry 1"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_that_is_asked_to_stop_leaves_nothing_and_one_that_is_asked_twice_ends_at_once() {
+    let signed = Signed::new().await;
+    // It waits for events that never come.
+    let place =
+        signed.with_postgres(&["UPDATE projections.progress SET next_position = next_position + 1000".to_owned()]).await;
+    let spawn = || Program::spawn(signed.directory.path(), Some(&place), &["verify", "--verifier-key", &signed.key]);
+    let folds = async |verifying: &Program| {
+        let folds = async || verifying.said().contains("folding the read models anew").then_some(());
+        eventually("it folds", SOON, folds).await
+    };
+    let verifying = spawn();
+    folds(&verifying).await;
+    let log = verifying.log.clone();
+    assert!(!verifying.stop().await, "it did not come to its end");
+    let said = std::fs::read_to_string(log).expect("its output");
+    assert!(said.contains("stopped while the read models were folded"), "{said}");
+    let mut postgres = connect(&place.database_url).await;
+    let generations = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM projections.generations");
+    assert_eq!(generations.fetch_one(&mut postgres).await.expect("a count"), 1, "what it folded is removed");
+
+    let mut transaction = postgres.begin().await.expect("a transaction");
+    transaction.execute("LOCK TABLE projections.generations IN ACCESS EXCLUSIVE MODE").await.expect("locked");
+    let verifying = spawn();
+    folds(&verifying).await;
+    verifying.signal("INT");
+    verifying.signal("TERM");
+    let log = verifying.log.clone();
+    assert!(!verifying.stop_by_itself().await, "it did not come to its end");
+    let said = std::fs::read_to_string(log).expect("its output");
+    assert!(said.contains("stopped at once"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! The read models: folded anew from Kafka's log into a scratch generation, and held against the live one row for row.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use event_store::PgPool;
 use projections::{Comparison, Difference, Filling, Generation, Purpose, changed_views, remove_left};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,13 @@ use crate::refold::{Log, Refold};
 /// So much of a row is shown.
 const SHOWN_MAX: usize = 2_000;
 
-pub(super) async fn audit(place: &Place, pool: &PgPool, partitions: u16, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn audit(
+    place: &Place,
+    pool: &PgPool,
+    partitions: u16,
+    cancel: &CancellationToken,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     remove_left(pool, |left| left.purpose == Some(Purpose::Verify))
         .await
         .context("what a killed one left cannot be removed")?;
@@ -28,11 +34,14 @@ pub(super) async fn audit(place: &Place, pool: &PgPool, partitions: u16, report:
     }
     let scratch = Filling::create(pool, Purpose::Verify).await?;
     let log = Log::Kafka { brokers: place.kafka_brokers.clone(), topic: place.topic.clone() };
-    let cancel = CancellationToken::new();
-    let refold = Refold { pool, log: &log, partitions, filling: &scratch, only: None, what: "verify", cancel: &cancel };
+    let refold = Refold { pool, log: &log, partitions, filling: &scratch, only: None, what: "verify", cancel };
     let compared = compare(&refold).await;
-    scratch.remove(pool).await.context("the scratch read models could not be removed")?;
+    let removed = scratch.remove(pool).await.context("the scratch read models could not be removed");
+    if cancel.is_cancelled() {
+        bail!("stopped while the read models were folded; the copies are what was signed");
+    }
     let compared = compared?;
+    removed?;
     for difference in &compared.differences {
         report.find(Copy::ReadModels, None, None, words(difference));
     }
