@@ -126,7 +126,11 @@ impl LogAudit {
         let mut notes: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
         for note in checkpoints {
             let size = Checkpoint::unverified(note).map_err(|source| LogFault::Checkpoint { size: 0, source })?.head.size;
-            notes.entry(size).or_default().push(note);
+            let of_size = notes.entry(size).or_default();
+            // Each is looked at once, wherever else it was published.
+            if !of_size.contains(&note.as_str()) {
+                of_size.push(note);
+            }
         }
         let mut notes = notes.split_off(&self.size());
         let mut hold_against = |audit: &mut Self| match notes.remove(&audit.size()) {
@@ -210,7 +214,7 @@ impl LogAudit {
                 self.unsigned_taken_at = Some(taken_at);
             }
         }
-        self.tree.extend([entry::leaf(text)]);
+        self.tree.push(entry::leaf(text), |_, _| {});
         Ok(())
     }
 
