@@ -240,7 +240,7 @@ impl Desk {
 
 /// Publishes all of the log that Kafka lacks. How many entries there are.
 pub(crate) async fn publish_log(ledger: &LedgerArguments, trees: Trees) -> anyhow::Result<u64> {
-    let size = trees.heads().await?.iter().find(|head| head.tree == TreeId::Log).map_or(0, |head| head.size);
+    let size = trees.log_size().await?;
     Publisher::open(ledger, trees, None, size).await?.publish().await?;
     Ok(size)
 }

@@ -99,6 +99,12 @@ impl Place {
             checkpoints,
         }
     }
+
+    /// The verifier keys that were given; where none was, the one that the data directory names.
+    pub(crate) fn trusted(&self, given: &[String]) -> anyhow::Result<Vec<VerifierKey>> {
+        let keys = if given.is_empty() { self.verifier_key.as_slice() } else { given };
+        Ok(keys.iter().map(|key| VerifierKey::parse(key)).collect::<Result<_, _>>()?)
+    }
 }
 
 impl PlaceArguments {
@@ -130,11 +136,7 @@ impl PlaceArguments {
 
 pub(crate) async fn run(arguments: VerifyArguments) -> anyhow::Result<()> {
     let place = arguments.place.place()?;
-    let given: Vec<String> = match &arguments.verifier_keys[..] {
-        [] => place.verifier_key.iter().cloned().collect(),
-        given => given.to_vec(),
-    };
-    let trusted = given.iter().map(|key| VerifierKey::parse(key)).collect::<Result<Vec<_>, _>>()?;
+    let trusted = place.trusted(&arguments.verifier_keys)?;
     let read = |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
     let brought = arguments.checkpoints.iter().map(read).collect::<anyhow::Result<Vec<String>>>()?;
     let cancel = CancellationToken::new();

@@ -120,6 +120,11 @@ impl Trees {
         rows.iter().map(head).collect()
     }
 
+    /// How many entries the log has, by its head.
+    pub async fn log_size(&self) -> Result<u64, Error> {
+        Ok(self.heads().await?.iter().find(|head| head.tree == TreeId::Log).map_or(0, |head| head.size))
+    }
+
     /// Those of these tiles that are there.
     pub async fn tiles(&self, wanted: &[TileId]) -> Result<Vec<Tile>, Error> {
         let rows = sqlx::query(

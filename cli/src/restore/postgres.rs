@@ -13,7 +13,6 @@ use event_store::trees::{Growth, Tile, TreeHead, TreeId, Trees};
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::HumanCount;
 use proof::audit::{Fault, LogFault, SoundLog, audit_log};
-use proof::checkpoint::VerifierKey;
 use proof::entry::{self, Entry};
 use proof::tree::{Head, TileData, TilePlace, Tree};
 use uuid::Uuid;
@@ -107,11 +106,7 @@ async fn read_log(place: &Place, options: &PostgresOptions) -> anyhow::Result<Lo
     // Where there is no such topic there is an empty one from now on.
     event_log::checkpoints::ensure(&place.kafka_brokers, &place.topic).await.context("cannot reach Kafka")?;
     let records = event_log::checkpoints::read_all(&place.kafka_brokers, &place.topic).await?;
-    let given: Vec<String> = match &options.verifier_keys[..] {
-        [] => place.verifier_key.iter().cloned().collect(),
-        given => given.to_vec(),
-    };
-    let trusted = given.iter().map(|key| VerifierKey::parse(key)).collect::<Result<Vec<_>, _>>()?;
+    let trusted = place.trusted(&options.verifier_keys)?;
     let entries: Vec<String> = records.iter().map(|record| record.entry.clone()).collect();
     let notes: Vec<String> = records.iter().filter_map(|record| record.checkpoint.clone()).collect();
     let sound = match audit_log(&entries, &notes, &trusted) {
@@ -207,7 +202,7 @@ async fn grow(trees: &Trees, tree: TreeId, head: Head, tiles: BTreeMap<TilePlace
 
 /// The log with its tree, and the checkpoints over it.
 async fn bring_log(trees: &Trees, log: &Log) -> anyhow::Result<()> {
-    let known = trees.heads().await?.iter().find(|known| known.tree == TreeId::Log).map_or(0, |known| known.size);
+    let known = trees.log_size().await?;
     let mut tree = Tree::default();
     for records in log.records.chunks(ENTRIES) {
         let from = tree.size();

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Partition;
 use event_store::PgPool;
-use event_store::trees::{TreeId, Trees};
+use event_store::trees::Trees;
 use metrics::{counter, gauge};
 use proof::audit::{LogAudit, LogFault};
 use proof::checkpoint::VerifierKey;
@@ -378,7 +378,7 @@ impl Scan {
     /// What more was signed, by PostgreSQL's log; Kafka's is looked at when all is.
     async fn follow_log(&mut self, pool: &PgPool) -> anyhow::Result<Result<(), LogFault>> {
         let trees = Trees::new(pool.clone());
-        let size = trees.heads().await?.iter().find(|head| head.tree == TreeId::Log).map_or(0, |head| head.size);
+        let size = trees.log_size().await?;
         if size < self.log.size() {
             return Ok(Err(LogFault::RolledBack { size, signed: self.log.size() }));
         }
