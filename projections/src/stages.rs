@@ -4,4 +4,4 @@
 
 mod query;
 
-pub use query::{Expected, Limit, StageStanding, Standing, standing};
+pub use query::{Expected, Limit, MONTHS_OF_GROWTH, StageStanding, Standing, standing};

@@ -2,22 +2,21 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::Utc;
 use domain::Event;
 use domain::audit::{AuditEvent, CutOverReason, DenialReason, PersonalDataPurpose};
 use domain::privacy::{ErasureReason, SubjectErased, SubjectEvent};
 use event_store::audit::entry_types;
 
-use super::ledger::{NotAllowedPage, may_read, told};
+use super::ledger::{may_read, not_allowed, told};
 use super::session::Viewer;
-use super::view::{View, ViewParameters, encoded};
+use super::view::{View, ViewParameters, encoded, for_field, given};
 use super::words::{day_of, event_type};
 use super::{Frame, frame};
 use crate::audit::{AuditEntryAnswer, AuditParameters, entries};
 use crate::pages::page;
-use crate::parameters::{Parameters, moment};
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::reading::read;
 use crate::state::Shared;
@@ -71,12 +70,8 @@ pub(super) async fn audit(
 ) -> Result<Response, Problem> {
     let mut view = View::parse(PATH.to_owned(), &ViewParameters::default(), Utc::now())?;
     if !may_read(&caller) {
-        caller.turned_away(&api);
-        let freshness = api.progression.seen().freshness();
-        let frame = frame(&view, &caller, freshness, "Audit log").without_rhythms().without_as_of();
-        return Ok((StatusCode::FORBIDDEN, page(&NotAllowedPage { frame })?).into_response());
+        return not_allowed(&api, &caller, &view, "Audit log");
     }
-    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let parameters = AuditParameters {
         from: given(&parameters.from),
         to: given(&parameters.to),
@@ -112,16 +107,11 @@ pub(super) async fn audit(
 
 impl AskedWords {
     fn of(parameters: AuditParameters) -> Self {
-        // As the browser's field for a time takes it.
-        let time = |text: Option<String>| {
-            let known = moment("", text.as_deref()).ok().flatten();
-            known.map_or(String::new(), |moment| moment.format("%Y-%m-%dT%H:%M:%S").to_string())
-        };
         Self {
             action: parameters.action.unwrap_or_default(),
             key: parameters.key.unwrap_or_default(),
-            from: time(parameters.from),
-            to: time(parameters.to),
+            from: for_field(parameters.from.as_deref()),
+            to: for_field(parameters.to.as_deref()),
         }
     }
 }

@@ -104,6 +104,13 @@ impl Locale {
         Together { places: 2, ..self.together(Unit::Money, currency, []) }.value(value)
     }
 
+    /// By how much something grows, of a factor: 1.05 is +5.0 %.
+    pub(super) fn growth(self, factor: f64) -> String {
+        let percent = Decimal::try_from((factor - 1.0) * 100.0).unwrap_or_default();
+        let sign = if percent.is_sign_negative() { "" } else { "+" };
+        format!("{sign}{}{NARROW}%", self.number(percent, 1))
+    }
+
     /// What is hardly anything is not nothing: 0.03 % must not read 0.0 %.
     pub(super) fn share(self, share: Decimal) -> String {
         if share > Decimal::ZERO && share < Decimal::new(1, 3) {

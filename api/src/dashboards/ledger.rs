@@ -20,7 +20,7 @@ use serde::Deserialize;
 use self::health::Health;
 use super::format::Locale;
 use super::session::Viewer;
-use super::view::{View, ViewParameters};
+use super::view::{View, ViewParameters, for_field, given};
 use super::words::{day_of, event_type};
 use super::{Frame, frame};
 use crate::access::personal_data_read;
@@ -129,12 +129,20 @@ struct EventPage {
 
 #[derive(Debug, Template)]
 #[template(path = "not-allowed.html")]
-pub(super) struct NotAllowedPage {
-    pub(super) frame: Frame,
+struct NotAllowedPage {
+    frame: Frame,
 }
 
 pub(super) fn may_read(caller: &Caller<Read>) -> bool {
     Audit::MAY.contains(&caller.key.role)
+}
+
+/// The page that says whose key it takes, in place of one that shows events.
+pub(super) fn not_allowed(api: &Api, caller: &Caller<Read>, view: &View, title: &str) -> Result<Response, Problem> {
+    caller.turned_away(api);
+    let freshness = api.progression.seen().freshness();
+    let frame = frame(view, caller, freshness, title).without_rhythms().without_as_of();
+    Ok((StatusCode::FORBIDDEN, page(&NotAllowedPage { frame })?).into_response())
 }
 
 pub(super) async fn ledger(
@@ -145,7 +153,6 @@ pub(super) async fn ledger(
 ) -> Result<Response, Problem> {
     let mut view = View::parse(PATH.to_owned(), &ViewParameters::default(), Utc::now())?;
     let locale = Locale::of(&headers);
-    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let parameters = LedgerParameters {
         capsule: given(&parameters.capsule),
         subject: given(&parameters.subject),
@@ -207,10 +214,7 @@ pub(super) async fn event(
     let view = View::parse(format!("{PATH}/events/{id}"), &ViewParameters::default(), Utc::now())?;
     let locale = Locale::of(&headers);
     if !may_read(&caller) {
-        caller.turned_away(&api);
-        let freshness = api.progression.seen().freshness();
-        let frame = frame(&view, &caller, freshness, "Event").without_rhythms().without_as_of();
-        return Ok((StatusCode::FORBIDDEN, page(&NotAllowedPage { frame })?).into_response());
+        return not_allowed(&api, &caller, &view, "Event");
     }
     let not_found = || Problem::new(&NOT_FOUND, format!("there is no event {id:?}"));
     let (partition, position) = parse_event_id(&id).ok_or_else(not_found)?;
@@ -364,13 +368,6 @@ fn kpis(event: &RecordedEvent, view: &View) -> Vec<(&'static str, String, String
 impl AskedWords {
     fn of(parameters: LedgerParameters) -> Self {
         let LedgerParameters { capsule, subject, collection, id, event_type, key, from, to, .. } = parameters;
-        // As the browser's field for a time takes it.
-        let time = |text: Option<String>| {
-            moment("", text.as_deref())
-                .ok()
-                .flatten()
-                .map_or(String::new(), |moment| moment.format("%Y-%m-%dT%H:%M:%S").to_string())
-        };
         Self {
             capsule: capsule.unwrap_or_default(),
             subject: subject.unwrap_or_default(),
@@ -378,8 +375,8 @@ impl AskedWords {
             id: id.unwrap_or_default(),
             event_type: event_type.unwrap_or_default(),
             key: key.unwrap_or_default(),
-            from: time(from),
-            to: time(to),
+            from: for_field(from.as_deref()),
+            to: for_field(to.as_deref()),
         }
     }
 }

@@ -130,7 +130,7 @@ pub(super) async fn overview(
         north_star: north_star.expect("the register has the north star"),
         is_empty: view.as_of.is_none() && counted.iter().all(|counted| counted.active.is_zero()),
         hero: Hero::of(&counted, &view, locale),
-        growth: standing.interactions_growth.map(|factor| growth(locale, factor)),
+        growth: standing.interactions_growth.map(|factor| format!("{} a month over the last three", locale.growth(factor))),
         stages: standing.stages.iter().map(|stage| StageMeter::of(stage, &standing, locale)).collect(),
         missed: cards(&|_, card| card.status.class == "missed"),
         restated: cards(&|_, card| card.restated.is_some()),
@@ -272,12 +272,6 @@ impl Hero {
             last: of(before).map(|last| format!("{} in {}", told(last), period(Grain::Month, before))),
         }
     }
-}
-
-fn growth(locale: Locale, factor: f64) -> String {
-    let percent = Decimal::try_from((factor - 1.0) * 100.0).unwrap_or_default();
-    let sign = if percent.is_sign_negative() { "" } else { "+" };
-    format!("{sign}{}\u{202f}% a month over the last three", locale.number(percent, 1))
 }
 
 impl StageMeter {

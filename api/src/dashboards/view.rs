@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::Grain;
 use serde::Deserialize;
 
-use crate::parameters::day;
+use crate::parameters::{day, moment};
 use crate::problem::Problem;
 
 #[derive(Debug, Default, Deserialize)]
@@ -153,6 +153,17 @@ fn name_of(grain: Grain) -> &'static str {
 /// As a value in an address.
 pub(super) fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// What is written in a field of a form; nothing where it is left empty.
+pub(super) fn given(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A moment as the browser's field for a time takes it.
+pub(super) fn for_field(text: Option<&str>) -> String {
+    let known = moment("", text).ok().flatten();
+    known.map_or(String::new(), |moment| moment.format("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 #[cfg(test)]

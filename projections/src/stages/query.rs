@@ -85,7 +85,7 @@ impl Limit {
 }
 
 /// Growth is looked at over so many months up to the last complete one.
-const MONTHS_OF_GROWTH: u32 = 3;
+pub const MONTHS_OF_GROWTH: u32 = 3;
 
 /// How the company stands on the day `today`, or stood at the end of a past day by what was known then.
 pub async fn standing(pool: &PgPool, tenant: &TenantId, today: NaiveDate, as_of: Option<NaiveDate>) -> Result<Standing, Error> {

@@ -10,7 +10,7 @@ use domain::kpis::{Unit, find};
 use projections::kpis::series::{Segments, series};
 use projections::kpis::shown::{Shown, Status};
 use projections::reports::gates::{Gate as Judged, GateItem, gates};
-use projections::stages::{StageStanding, Standing};
+use projections::stages::{MONTHS_OF_GROWTH, StageStanding, Standing};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -85,9 +85,6 @@ struct Resource {
     until: String,
 }
 
-/// Over so many months it is looked how it grows.
-const GROWTH_MONTHS: u32 = 3;
-
 const MET: StatusWord = StatusWord { class: "reached", icon: "✓", word: "Met" };
 const NOT_MET: StatusWord = StatusWord { class: "open", icon: "○", word: "Not yet" };
 
@@ -101,7 +98,7 @@ pub(super) async fn show(
     let ask = async {
         let standing = past::standing(&api, caller.tenant(), &view).await?;
         let gates = gates(&api.read_pool, asked(&view, caller.tenant())).await?;
-        let query = newest(&view, Grain::Month, GROWTH_MONTHS + 1, Segments::Of("resource".to_owned()));
+        let query = newest(&view, Grain::Month, MONTHS_OF_GROWTH + 1, Segments::Of("resource".to_owned()));
         let used = series(&api.read_pool, caller.tenant(), kpi("stage_capacity"), &query).await?;
         Ok((standing, gates, used.map(|used| used.figures).unwrap_or_default()))
     };
@@ -129,7 +126,7 @@ impl Resource {
         let whole: Vec<&Shown> = figures.iter().filter(|shown| shown.figure.segment == segment && !shown.is_partial).collect();
         let newest = whole.last()?;
         let (used, capacity) = (newest.figure.numerator?, newest.figure.denominator?);
-        let before = Grain::Month.before(newest.figure.period, GROWTH_MONTHS);
+        let before = Grain::Month.before(newest.figure.period, MONTHS_OF_GROWTH);
         let past = whole.iter().find(|shown| shown.figure.period == before).and_then(|shown| shown.figure.numerator);
         let told = |amount: Decimal| match name {
             "storage" => bytes(amount, writing),
@@ -160,7 +157,7 @@ fn until_full(used: f64, capacity: f64, past: Option<f64>) -> String {
         return "used up".to_owned();
     }
     let Some(past) = past.filter(|past| *past > 0.0) else { return "too short a history to tell".to_owned() };
-    let growth = (used / past).powf(1.0 / f64::from(GROWTH_MONTHS));
+    let growth = (used / past).powf(1.0 / f64::from(MONTHS_OF_GROWTH));
     if growth <= 1.0 {
         return "never, as it does not grow".to_owned();
     }
@@ -222,14 +219,9 @@ fn resources_title(standing: &Standing, view: &View) -> String {
 }
 
 fn growth(standing: &Standing, locale: Locale) -> Vec<(&'static str, String)> {
-    let told = |factor: f64| {
-        let percent = Decimal::try_from((factor - 1.0) * 100.0).unwrap_or_default();
-        let sign = if percent.is_sign_negative() { "" } else { "+" };
-        format!("{sign}{}\u{202f}%", locale.number(percent, 1))
-    };
     [("users", standing.users_growth), ("interactions", standing.interactions_growth)]
         .into_iter()
-        .filter_map(|(name, factor)| Some((name, told(factor?))))
+        .filter_map(|(name, factor)| Some((name, locale.growth(factor?))))
         .collect()
 }
 
