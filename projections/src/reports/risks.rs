@@ -46,7 +46,7 @@ pub struct RegisteredRisk {
     pub assessed_at: DateTime<Utc>,
     /// None: it is open.
     pub closed_at: Option<DateTime<Utc>>,
-    /// Whole days that it has been open, or was.
+    /// Days that it has been open, or was, by the calendar, UTC.
     pub age_days: i64,
     /// In the order they were taken.
     pub mitigations: Vec<Mitigation>,

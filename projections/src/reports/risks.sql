@@ -21,7 +21,7 @@ WITH risks AS (
 )
 SELECT
     *, likelihood * impact AS exposure,
-    extract(day FROM coalesce(closed_at, $3) - raised_at)::bigint AS age_days
+    ((coalesce(closed_at, $3) AT TIME ZONE 'UTC')::date - (raised_at AT TIME ZONE 'UTC')::date)::bigint AS age_days
 FROM risks
 -- A fact of a risk may have occurred before the risk was raised.
 WHERE raised_at IS NOT NULL
