@@ -30,19 +30,35 @@ pub(super) fn sparkline(points: &[Point]) -> String {
     let x = |place: usize| WIDTH - 3.0 - step * (points.len() - 1 - place) as f64;
     let y = |value: f64| 3.0 + scale.y(value);
     let mut svg = format!(r#"<svg class="spark" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">"#);
-    if let Some(target) = points.iter().rev().find_map(|point| point.target) {
-        write!(svg, r#"<line class="target" x1="0" x2="{WIDTH}" y1="{0:.1}" y2="{0:.1}"/>"#, y(target)).expect("a string");
-    }
-    for run in runs(points) {
-        let line: Vec<String> = run.iter().map(|(place, value)| format!("{:.1},{:.1}", x(*place), y(*value))).collect();
-        match line.as_slice() {
-            [one] => {
-                let (cx, cy) = one.split_once(',').expect("two numbers");
-                write!(svg, r#"<circle class="alone" cx="{cx}" cy="{cy}" r="1.5"/>"#)
-            }
-            many => write!(svg, r#"<polyline points="{}"/>"#, many.join(" ")),
+    // A target may be another one from some period on.
+    let mut place = 0;
+    for same in points.chunk_by(|one, other| one.target == other.target) {
+        let edge = |place: usize| (x(place) - step / 2.0).clamp(0.0, WIDTH);
+        let (from, to) = (edge(place), if place + same.len() == points.len() { WIDTH } else { edge(place + same.len()) });
+        let from = if place == 0 { 0.0 } else { from };
+        if let Some(target) = same[0].target {
+            write!(svg, r#"<line class="target" x1="{from:.1}" x2="{to:.1}" y1="{0:.1}" y2="{0:.1}"/>"#, y(target))
+                .expect("a string");
         }
-        .expect("a string");
+        place += same.len();
+    }
+    let runs = runs(points);
+    // Where hardly two periods in a row have data, the pieces of a line would say nothing.
+    let is_scattered = runs.len() > 2 && runs.iter().map(Vec::len).sum::<usize>() < 2 * runs.len();
+    for run in runs {
+        match &run[..] {
+            many @ [_, _, ..] if !is_scattered => {
+                let line: Vec<String> =
+                    many.iter().map(|(place, value)| format!("{:.1},{:.1}", x(*place), y(*value))).collect();
+                write!(svg, r#"<polyline points="{}"/>"#, line.join(" ")).expect("a string");
+            }
+            each => {
+                for (place, value) in each {
+                    write!(svg, r#"<circle class="alone" cx="{:.1}" cy="{:.1}" r="1.5"/>"#, x(*place), y(*value))
+                        .expect("a string");
+                }
+            }
+        }
     }
     if let Some((place, point)) = points.iter().enumerate().rev().find(|(_, point)| point.value.is_some()) {
         let class = if point.is_partial { "now partial" } else { "now" };
@@ -366,6 +382,21 @@ mod tests {
         let svg = sparkline(&points(&[None, None, Some(1.0), Some(2.0), None]));
         assert!(svg.contains(r#"<polyline points="3.0,37.0 237.0,3.0"/>"#), "{svg}");
         assert!(sparkline(&points(&[None, Some(1.0), None])).contains(r#"cx="237.0""#));
+    }
+
+    #[test]
+    fn a_target_that_was_another_one_is_drawn_where_it_was() {
+        let mut points = points(&[Some(1.0), Some(2.0), Some(2.0)]);
+        points.iter_mut().zip([1.0, 1.0, 2.0]).for_each(|(point, target)| point.target = Some(target));
+        let svg = sparkline(&points);
+        assert!(svg.contains(r#"<line class="target" x1="0.0" x2="178.5" y1="37.0" y2="37.0"/>"#), "{svg}");
+        assert!(svg.contains(r#"<line class="target" x1="178.5" x2="240.0" y1="3.0" y2="3.0"/>"#), "{svg}");
+    }
+
+    #[test]
+    fn where_hardly_two_periods_in_a_row_have_data_each_is_a_dot() {
+        let svg = sparkline(&points(&[Some(1.0), None, Some(2.0), Some(3.0), None, Some(1.0), None, Some(2.0)]));
+        assert_eq!((svg.matches("<polyline").count(), svg.matches("class=\"alone\"").count()), (0, 5));
     }
 
     #[test]
