@@ -63,8 +63,8 @@ impl Plan {
             if month >= last {
                 reached = full;
             } else if month >= first {
-                let share = Decimal::from(month - first + 1) / Decimal::from(last - first + 1);
-                return reached + (full - reached) * share;
+                let (passed, all) = (Decimal::from(month - first + 1), Decimal::from(last - first + 1));
+                return reached + (full - reached) * passed / all;
             } else {
                 break;
             }

@@ -84,7 +84,8 @@ fn status(better: Better, value: Option<Decimal>, target: Option<Decimal>, goes_
     let is_reached = match better {
         Better::Higher => value >= target,
         Better::Lower => value <= target,
-        Better::OnTarget => (value - target).abs() <= target.abs() * NEAR,
+        // To as many places as figures have: a target may be a fraction without end.
+        Better::OnTarget => (value - target).abs().round_dp(6) <= (target.abs() * NEAR).round_dp(6),
     };
     match (is_reached, goes_on) {
         (true, _) => Status::Reached,
@@ -110,6 +111,9 @@ mod tests {
         assert_eq!(of(Better::OnTarget, 11, 10), Status::Reached);
         assert_eq!(of(Better::OnTarget, 12, 10), Status::Missed);
         assert_eq!(of(Better::OnTarget, 8, 10), Status::Missed);
+        // Two are nine tenths of twenty ninths, however that is written.
+        let plan = "2.2222222222222222222222222224".parse().expect("a number");
+        assert_eq!(status(Better::OnTarget, Some(Decimal::TWO), Some(plan), false), Status::Reached);
     }
 
     #[test]
