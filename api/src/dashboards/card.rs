@@ -34,7 +34,6 @@ pub(super) struct Card {
     pub(super) period: String,
     pub(super) so_far: Option<String>,
     pub(super) n: Option<String>,
-    pub(super) target: Option<String>,
     /// The target and which way the value is to be from it.
     pub(super) aim: Option<String>,
     pub(super) variance: Option<String>,
@@ -116,7 +115,7 @@ impl<'a> Setting<'a> {
     }
 
     /// A target, with which way a value is to be from it.
-    fn aim(self, kpi: &Kpi, target: Decimal) -> String {
+    pub(super) fn aim(self, kpi: &Kpi, target: Decimal) -> String {
         let written = unbroken(self.target(kpi, target));
         match kpi.better {
             Better::Higher => format!("at least\u{a0}{written}"),
@@ -163,7 +162,6 @@ impl Card {
             n: headline
                 .filter(|shown| kpi.has_total && shown.figure.value.is_some())
                 .map(|shown| rests_on(kpi, &shown.figure, setting.locale)),
-            target: target.map(|target| setting.target(kpi, target)),
             aim: target.map(|target| setting.aim(kpi, target)),
             variance: value.zip(target).and_then(|(value, target)| setting.variance(kpi, value, target)),
             status: headline.map_or(Status::NoData, |shown| if kpi.has_total { shown.status } else { Status::NoTarget }).into(),

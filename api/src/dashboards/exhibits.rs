@@ -108,7 +108,7 @@ fn lead_funnel(steps: &[Step], (from, to): (NaiveDate, NaiveDate), locale: Local
             period(Grain::Month, to)
         ),
         charts: Vec::new(),
-        class: "funnel",
+        class: "funnel line-by-line",
         head: ["Step", "", "Leads", "Of all", "Of the step before"].map(str::to_owned).to_vec(),
         rows: if all == 0 { Vec::new() } else { rows.collect() },
         empty: "No lead was captured in these months.",
@@ -130,7 +130,7 @@ fn pipeline(steps: &[Step], currency: &str, locale: Locale) -> Exhibit {
         title: "Open deals by stage".to_owned(),
         about: "Where each stands in the sales process, and what they would bring a year, unweighted".to_owned(),
         charts: Vec::new(),
-        class: "funnel",
+        class: "funnel line-by-line",
         head: ["Stage", "", "Deals", "Annual value"].map(str::to_owned).to_vec(),
         rows: if most == 0 { Vec::new() } else { rows.collect() },
         empty: "No deal is open.",
@@ -197,7 +197,7 @@ fn times_to_value(found: &[Beside], locale: Locale) -> Option<Exhibit> {
                 half of them had, and nine of ten"
                 .to_owned(),
         charts: Vec::new(),
-        class: "funnel",
+        class: "funnel line-by-line",
         head: ["Signed up in", "People", "Reached it", "", "Half within", "Nine of ten within"].map(str::to_owned).to_vec(),
         rows: rows.collect(),
         empty: "Nobody signed up in these periods.",
@@ -243,7 +243,7 @@ fn delivery(found: &[Beside], view: &View, locale: Locale) -> Exhibit {
             if has_target { ". Dashed: the target" } else { "" }
         ),
         charts,
-        class: "",
+        class: "line-by-line",
         head: head.collect(),
         rows: rows.collect(),
         empty: "Nothing was deployed in these periods.",
@@ -277,7 +277,7 @@ fn answers(found: &[Beside], locale: Locale) -> Option<Exhibit> {
             ends[1]
         )),
         charts: Vec::new(),
-        class: "funnel",
+        class: "funnel line-by-line",
         head: ["Answers", "", "Count", "Share"].map(str::to_owned).to_vec(),
         rows: rows.collect(),
         empty: "Nobody has answered.",

@@ -180,7 +180,6 @@ struct Counts {
 #[derive(Debug)]
 struct Group {
     name: &'static str,
-    has_targets: bool,
     cards: Vec<Card>,
 }
 
@@ -287,8 +286,9 @@ pub(super) async fn pack(
         changed: changed.iter().filter_map(|changed| ChangedFigure::of(changed, setting)).collect(),
         groups: FUNCTIONS
             .into_iter()
-            .map(|function| {
-                Group::of(name_of(function).0, cards(&|beside, _| beside.kpi.function == function && !is_north_star(beside)))
+            .map(|function| Group {
+                name: name_of(function).0,
+                cards: cards(&|beside, _| beside.kpi.function == function && !is_north_star(beside)),
             })
             .filter(|group| !group.cards.is_empty())
             .collect(),
@@ -339,12 +339,6 @@ impl ChangedFigure {
     }
 }
 
-impl Group {
-    fn of(name: &'static str, cards: Vec<Card>) -> Self {
-        Self { name, has_targets: cards.iter().any(|card| card.target.is_some()), cards }
-    }
-}
-
 impl Part {
     fn of(kpi: &Kpi, dimension: &str, series: &Series, setting: Setting<'_>) -> Self {
         let written = setting.figures(kpi, series.figures.iter().filter_map(|shown| shown.figure.value));
@@ -354,7 +348,7 @@ impl Part {
             PartRow {
                 name: title.unwrap_or_else(|| segment_label(&shown.figure.segment)),
                 value: value.map(|value| written.value(value)),
-                target: shown.target.map(|target| setting.target(kpi, target)),
+                target: shown.target.map(|target| setting.aim(kpi, target)),
                 variance: value.zip(shown.target).and_then(|(value, target)| setting.variance(kpi, value, target)),
                 status: shown.status.into(),
                 n: setting.locale.count(shown.figure.n),
