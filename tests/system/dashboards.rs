@@ -118,15 +118,15 @@ pub async fn is_for_everybody(browser: &Browser, client: &Client, page: &str) {
         browser.go(&format!("{}{page}", client.api)).await;
         let too_wide = browser.run("return document.documentElement.scrollWidth - innerWidth").await;
         assert!(too_wide.as_i64().expect("pixels") <= 0, "{page} is {too_wide} pixels wider than {width}");
-        if width >= 1280 {
-            let cut = browser
-                .run(
-                    "return [...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth + 1)
-                         .map(one => one.getAttribute('aria-label'))",
-                )
-                .await;
-            assert_eq!(cut, json!([]), "{page}: nothing is cut off at {width}");
-        }
+        // A map of cohorts is wider than a telephone, and scrolled there.
+        let may_be_cut = if width < 1280 { ":has(.cohorts)" } else { ":not(*)" };
+        let cut = browser
+            .run(&format!(
+                "return [...document.querySelectorAll('.scroll:not({may_be_cut})')]
+                     .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.getAttribute('aria-label'))"
+            ))
+            .await;
+        assert_eq!(cut, json!([]), "{page}: nothing is cut off at {width}");
         std::fs::write(directory.join(format!("overview{name}-{width}-{scheme}.png")), browser.screenshot().await)
             .expect("kept");
         if width != 1920 {
