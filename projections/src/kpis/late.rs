@@ -4,13 +4,15 @@
 //! A figure is taken apart twice by its formula (see [`super::explain`]): what the parts differ by is what the figure differs by.
 //! Which events were recorded since is told by their positions, which the caller knows from the ledger.
 
+mod reads;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
 use domain::money::Currency;
 use domain::period::midnight;
-use domain::{AggregateType, Grain, Partition, Position, TenantId};
+use domain::{Grain, Partition, Position, TenantId};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use sqlx::postgres::PgArguments;
@@ -18,6 +20,7 @@ use sqlx::query::Query;
 use sqlx::types::Json;
 use sqlx::{Connection as _, Executor, PgConnection, PgPool, Postgres, Row};
 
+use self::reads::Reads;
 use super::evaluate::{Evaluation, Terms};
 use super::explain::{EVENTS_MAX, decimal, decimals};
 use super::formula::{formula, parts};
@@ -26,7 +29,7 @@ use super::refresher::concerned;
 use super::series::{Series, SeriesQuery, series_by};
 use super::shown::Shown;
 use crate::error::Error;
-use crate::facts::columns::{aggregate_types, column_names, id_column, table_name};
+use crate::facts::columns::table_name;
 use crate::progress::stored;
 
 /// Of each partition the first position that was recorded after the day asked for.
@@ -343,88 +346,6 @@ impl<'a> Compared<'a> {
             .bind(first_late.iter().map(|(_, position)| stored(*position)).collect::<Vec<_>>())
             .bind(then_segments)
             .bind(now_segments)
-    }
-}
-
-/// What parts are called that are of somebody, and the column that says of whom a stream is.
-const OF_WHOM: [(&str, &str); 3] = [("account", "account_id"), ("new_account", "account_id"), ("user", "user_id")];
-
-/// What a formula reads: the kinds of aggregates by their facts, and whether interactions.
-struct Reads {
-    kinds: Vec<AggregateType>,
-    interactions: bool,
-}
-
-impl Reads {
-    fn of(kpi: &Kpi) -> Self {
-        let text = formula(kpi, "read");
-        let is_read = |table: &str| text.contains(&format!("read.{table}"));
-        Self {
-            kinds: aggregate_types().filter(|kind| is_read(&table_name(*kind))).collect(),
-            interactions: is_read("interactions"),
-        }
-    }
-
-    /// The facts recorded since of what is no part any more, or of whom it was: what the formula does not see, it does not name.
-    fn gone(&self, schema: &str) -> String {
-        let of = |kind: &AggregateType| {
-            let (table, id) = (table_name(*kind), id_column(*kind));
-            let named = |name: &str, streams: &str, column: &str| {
-                format!(
-                    "    UNION
-    SELECT segment, part, facts.partition || '-' || facts.position
-    FROM changed{streams}
-    JOIN {schema}.{table} AS facts ON facts.tenant = $1 AND facts.{id} = {column}
-    WHERE starts_with(part, '{name}:') AND now_amounts IS NULL AND facts.recorded_at >= $5\n"
-                )
-            };
-            let part = |name: &str| format!("substr(part, {})", name.len() + 2);
-            let own = named(kind.as_str(), "", &part(kind.as_str()));
-            let of_whom =
-                OF_WHOM.into_iter().filter(|(_, column)| column_names(*kind).contains(*column)).map(|(name, column)| {
-                    let whose = part(name);
-                    let streams = format!(
-                        "\n    JOIN {schema}.{table} AS streams ON streams.tenant = $1 AND streams.{column}::text = {whose}"
-                    );
-                    named(name, &streams, &format!("streams.{id}"))
-                });
-            own + &of_whom.collect::<String>()
-        };
-        let of_members = format!(
-            "    UNION
-    SELECT segment, part, event FROM changed JOIN voids ON part = 'user:' || user_id
-    UNION
-    SELECT segment, part, event
-    FROM changed
-    JOIN {schema}.sign_up_facts AS members ON members.tenant = $1 AND part = 'account:' || members.account_id
-    JOIN voids USING (user_id)\n"
-        );
-        self.kinds.iter().map(of).chain(self.interactions.then_some(of_members)).collect()
-    }
-
-    /// What took interactions back since, and whose they were; looked for only where parts are of something else, as an interaction
-    /// that is a part names its void itself.
-    fn voids(&self, schema: &str) -> String {
-        if !self.interactions {
-            return "SELECT NULL::uuid AS user_id, NULL AS event WHERE false".to_owned();
-        }
-        format!(
-            "SELECT user_id, partition || '-' || void_position AS event FROM {schema}.interactions
-         WHERE tenant = $1 AND recorded_at < $5 AND void_recorded_at >= $5 AND occurred_at < $4
-           AND EXISTS (SELECT FROM changed WHERE NOT starts_with(part, 'interaction:'))"
-        )
-    }
-
-    /// All that was recorded since of it: facts may be of later, such as what is found out of an incident.
-    fn facts(&self, schema: &str) -> String {
-        let since = |table: &str, rest: &str| {
-            format!(
-                "SELECT partition || '-' || position AS event FROM {schema}.{table} WHERE tenant = $1 AND recorded_at >= $5{rest}"
-            )
-        };
-        let interactions = self.interactions.then(|| since("interactions", " AND occurred_at < $4"));
-        let facts = self.kinds.iter().map(|kind| since(&table_name(*kind), "")).chain(interactions);
-        facts.chain(["SELECT event FROM voids".to_owned()]).collect::<Vec<_>>().join(" UNION ALL ")
     }
 }
 
