@@ -256,6 +256,18 @@ async fn a_tenant_sees_only_its_own() {
     ledger.end().await;
 }
 
+async fn every_page(ledger: &Ledger, mut query: EventQuery) -> Vec<RecordedEvent> {
+    let mut seen = Vec::new();
+    loop {
+        let page = ledger.store.events(&tenant(), query.clone()).await.expect("a page");
+        seen.extend(page.events);
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return seen,
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_auditor_pages_through_what_they_ask_for() {
     let ledger = Ledger::new().await;
@@ -263,17 +275,8 @@ async fn an_auditor_pages_through_what_they_ask_for() {
     ledger.open_capsule("c2").await;
     let requests = (0..25).map(|number| record(&format!("i{number}"), if number % 2 == 0 { "c1" } else { "c2" }, 1));
     ledger.store.execute_many(requests.collect()).await;
-    let mut query = EventQuery { event_type: Some("InteractionRecorded".to_owned()), limit: 10, ..EventQuery::default() };
-    let mut seen = Vec::new();
-    loop {
-        let page = ledger.store.events(&tenant(), query.clone()).await.expect("a page");
-        seen.extend(page.events);
-        match page.next {
-            Some(next) => query.after = Some(next),
-            None => break,
-        }
-    }
-    assert_eq!(seen.len(), 25);
+    let interactions = EventQuery { event_type: Some("InteractionRecorded".to_owned()), limit: 10, ..EventQuery::default() };
+    assert_eq!(every_page(&ledger, interactions).await.len(), 25);
     let by_id = EventQuery { aggregate_id: Some("c2".to_owned()), limit: 10, ..EventQuery::default() };
     let page = ledger.store.events(&tenant(), by_id).await.expect("a page");
     assert_eq!(page.events.iter().map(|event| &*event.event_type).collect::<Vec<_>>(), ["CapsuleCreated", "CapsulePublished"]);
@@ -295,16 +298,8 @@ async fn an_auditor_pages_through_what_they_ask_for() {
     assert_eq!(between, expected);
     for (from, to) in [(Some(from), None), (None, Some(to)), (Some(to), Some(from)), (None, None)] {
         for partition in (0..PARTITIONS).map(|number| Some(Partition(number))).chain([None, Some(Partition(PARTITIONS))]) {
-            let mut query = EventQuery { from, to, partition, limit: 2, ..EventQuery::default() };
-            let mut seen = Vec::new();
-            loop {
-                let page = ledger.store.events(&tenant(), query.clone()).await.expect("a page");
-                seen.extend(page.events);
-                match page.next {
-                    Some(next) => query.after = Some(next),
-                    None => break,
-                }
-            }
+            let query = EventQuery { from, to, partition, limit: 2, ..EventQuery::default() };
+            let seen = every_page(&ledger, query.clone()).await;
             let is_asked = |event: &&RecordedEvent| {
                 from.is_none_or(|from| event.recorded_at >= from)
                     && to.is_none_or(|to| event.recorded_at < to)
