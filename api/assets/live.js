@@ -20,6 +20,7 @@
       const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
       if (!answer.ok) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      main.dataset.live = fresh.getElementById("main").dataset.live;
       for (const part of document.querySelectorAll("[data-part]")) {
         const other = fresh.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
         // What somebody is in the middle of is left alone.
@@ -36,13 +37,12 @@
 
   const stream = new EventSource("/v1/stream");
   let timers = [];
-  let isFirst = true;
-  stream.addEventListener("north-star", () => {
-    // The first says how things stood when the page was made.
-    if (isFirst) return (isFirst = false);
+  stream.addEventListener("north-star", (event) => {
     timers.forEach(clearTimeout);
-    // Counts are there at once; the figures that follow from them, a moment later.
-    timers = [100, 1500, 4000].map((wait) => setTimeout(renew, wait));
+    // Counts are there at once; the figures that follow from them, a moment later. That moment may have begun before the
+    // page was made, and what was counted between its making and now is not on it.
+    const isSeen = event.lastEventId === main.dataset.live;
+    timers = (isSeen ? [4000] : [100, 1500, 4000]).map((wait) => setTimeout(renew, wait));
   });
   document.addEventListener("visibilitychange", () => !document.hidden && waiting && renew());
 })();

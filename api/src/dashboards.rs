@@ -111,6 +111,8 @@ struct Frame {
     tenant: String,
     role: &'static str,
     freshness: FreshnessWords,
+    /// How far the read models were when the page was made.
+    token: String,
 }
 
 #[derive(Debug)]
@@ -158,6 +160,7 @@ fn frame(view: &View, caller: &Caller<Read>, freshness: Freshness, title: &str) 
         tenant: caller.tenant().to_string(),
         role: caller.key.role.as_str(),
         freshness: FreshnessWords::of(&freshness),
+        token: freshness.token().to_string(),
     }
 }
 

@@ -69,6 +69,9 @@ pub(crate) struct Freshness {
     /// How long the oldest of them has waited.
     lag_seconds: f64,
     state: FreshnessState,
+    /// How far the read models were.
+    #[serde(skip)]
+    token: Token,
 }
 
 impl Freshness {
@@ -82,6 +85,10 @@ impl Freshness {
 
     pub(crate) fn state(&self) -> FreshnessState {
         self.state
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.token
     }
 
     /// Whether the read models have seen whatever was recorded so long ago.
@@ -240,7 +247,7 @@ impl Seen {
             () => FreshnessState::Live,
         };
         let lag_seconds = (lag_seconds * 1_000.0).round() / 1_000.0;
-        Freshness { as_of_recorded_at: self.newest_recorded_at, lag_events, lag_seconds, state }
+        Freshness { as_of_recorded_at: self.newest_recorded_at, lag_events, lag_seconds, state, token: self.token() }
     }
 
     /// How far the read models are, by partition.

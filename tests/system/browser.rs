@@ -206,6 +206,26 @@ async fn the_dashboard_shows_the_figure_and_follows_it_without_reload() {
     let address = browser.run("return performance.getEntriesByType('resource').map(r => r.name).join(' ')").await;
     assert!(!address.as_str().unwrap_or_default().contains(&key), "the key is in no address that a server sees");
 
+    // What is counted after the page was made and before its stream is open is shown too.
+    let late_stream = r#"const Stream = window.EventSource;
+        window.EventSource = function (url) {
+            const heard = new EventTarget();
+            window.openStream = () => new Stream(url).addEventListener("north-star", (event) =>
+                heard.dispatchEvent(new MessageEvent("north-star", { lastEventId: event.lastEventId })));
+            return heard;
+        };"#;
+    let before = json!({"cmd": "Page.addScriptToEvaluateOnNewDocument", "params": {"source": late_stream}});
+    browser.command("goog/cdp/execute", Some(before)).await;
+    browser.go(&format!("{}/dashboards", client.api)).await;
+    assert_eq!(browser.text("north-star-now").await.trim(), "3");
+    let (_, answer) = client.post_interactions(&[line("i4")]).await;
+    assert_eq!(client.total(answer["token"].as_str()).await, 4);
+    browser.run("window.openStream()").await;
+    eventually("the page has caught up", Duration::from_secs(20), async || {
+        (browser.text("north-star-now").await.trim() == "4").then_some(())
+    })
+    .await;
+
     let other = Browser::open().await.expect("it opened before");
     other.go(&format!("{}/dashboards#key=wrong", client.api)).await;
     eventually("a wrong key is said to be wrong", Duration::from_secs(20), async || {
