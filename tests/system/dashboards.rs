@@ -223,7 +223,7 @@ async fn a_past_day_is_made_once(browser: &Browser, client: &Client) {
             (!text.contains("Being worked out")).then_some(text)
         })
         .await;
-        assert!(text.contains(&format!("end of {day}")) && text.contains("No data"), "{page}: {text}");
+        assert!(text.contains(&format!("end of {}", day.format("%-d %b %Y"))) && text.contains("No data"), "{page}: {text}");
         assert_eq!(browser.run("return document.querySelectorAll('.value data').length").await, 0);
     }
 }
