@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::Utc;
+use chrono::{NaiveDate, Utc};
 use domain::Grain;
 use domain::kpis::{Unit, find};
 use projections::kpis::series::{Segments, series};
@@ -36,8 +36,9 @@ struct StagesPage {
     lead: String,
     stages: Vec<StageMeter>,
     growth: Vec<(&'static str, String)>,
-    /// Whose resources they are, and when: `What Systematization had in October 2026`.
+    /// Whose resources they are, and when: `What Optimization has: November 2026`.
     resources_title: String,
+    is_so_far: bool,
     resources: Vec<Resource>,
     gates: Vec<Gate>,
     basis: Basis,
@@ -105,14 +106,16 @@ pub(super) async fn show(
     let ((standing, report, used), freshness) = read(&api, None, ask).await?;
     let locale = Locale::of(&headers);
     let writing = Writing { locale, currency: &report.currency };
+    let newest_month = used.iter().map(|shown| shown.figure.period).max();
     page(&StagesPage {
         lead: [lead(&standing, &view), behind(&standing, &report.data)].into_iter().flatten().collect::<Vec<_>>().join(" "),
-        resources_title: resources_title(&standing, &view),
+        resources_title: resources_title(&standing, newest_month, &view),
+        is_so_far: used.iter().any(|shown| shown.is_partial),
         stages: standing.stages.iter().map(|stage| StageMeter::of(stage, &standing, locale)).collect(),
         growth: growth(&standing, locale),
         resources: ["users", "interactions", "storage", "cost"]
             .into_iter()
-            .filter_map(|name| Resource::of(name, &used, &view, writing))
+            .filter_map(|name| Resource::of(name, (newest_month?, &used), &view, writing))
             .collect(),
         gates: report.data.iter().map(|gate| Gate::of(gate, &view, writing)).collect(),
         basis: Basis::of(&report),
@@ -121,13 +124,18 @@ pub(super) async fn show(
 }
 
 impl Resource {
-    fn of(name: &str, figures: &[Shown], view: &View, writing: Writing<'_>) -> Option<Self> {
+    fn of(name: &str, (month, figures): (NaiveDate, &[Shown]), view: &View, writing: Writing<'_>) -> Option<Self> {
         let segment = format!("resource:{name}");
-        let whole: Vec<&Shown> = figures.iter().filter(|shown| shown.figure.segment == segment && !shown.is_partial).collect();
-        let newest = whole.last()?;
+        let of_it: Vec<&Shown> = figures.iter().filter(|shown| shown.figure.segment == segment).collect();
+        let newest = of_it.last().filter(|shown| shown.figure.period == month)?;
         let (used, capacity) = (newest.figure.numerator?, newest.figure.denominator?);
-        let before = Grain::Month.before(newest.figure.period, MONTHS_OF_GROWTH);
-        let past = whole.iter().find(|shown| shown.figure.period == before).and_then(|shown| shown.figure.numerator);
+        let used_in = |month| {
+            let whole = of_it.iter().find(|shown| shown.figure.period == month && !shown.is_partial)?;
+            whole.figure.numerator?.to_f64()
+        };
+        let last_whole = of_it.iter().rev().find(|shown| !shown.is_partial).map(|shown| shown.figure.period);
+        let then = last_whole.and_then(used_in);
+        let before = last_whole.and_then(|month| used_in(Grain::Month.before(month, MONTHS_OF_GROWTH)));
         let told = |amount: Decimal| match name {
             "storage" => bytes(amount, writing),
             "cost" => writing.value(Unit::Money, amount),
@@ -146,18 +154,19 @@ impl Resource {
             capacity: told(capacity),
             share: writing.locale.share(newest.figure.value?),
             bar: meter(share, if share > 1.0 { "over" } else { "" }),
-            until: until_full(used.to_f64()?, capacity.to_f64()?, past.and_then(|past| past.to_f64())),
+            until: until_full(used.to_f64()?.max(then.unwrap_or_default()), capacity.to_f64()?, then.zip(before)),
         })
     }
 }
 
-/// When what is used reaches what there is, if it grows as it did.
-fn until_full(used: f64, capacity: f64, past: Option<f64>) -> String {
+/// When what is used reaches what there is, if it grows as it did over whole months, from the second to the first of `grown`.
+fn until_full(used: f64, capacity: f64, grown: Option<(f64, f64)>) -> String {
     if used >= capacity {
         return "used up".to_owned();
     }
-    let Some(past) = past.filter(|past| *past > 0.0) else { return "too short a history to tell".to_owned() };
-    let growth = (used / past).powf(1.0 / f64::from(MONTHS_OF_GROWTH));
+    let grown = grown.filter(|(_, before)| *before > 0.0);
+    let Some((then, before)) = grown else { return "too short a history to tell".to_owned() };
+    let growth = (then / before).powf(1.0 / f64::from(MONTHS_OF_GROWTH));
     if growth <= 1.0 {
         return "never, as it does not grow".to_owned();
     }
@@ -211,11 +220,13 @@ fn behind(standing: &Standing, gates: &[Judged]) -> Option<String> {
     })
 }
 
-/// The last whole month's stage is not always the present one.
-fn resources_title(standing: &Standing, view: &View) -> String {
-    let month = Grain::Month.before(Grain::Month.start(view.last_day()), 1);
-    let stage = in_month(standing, standing.month_number).map_or("the stage", |stage| stage.name.as_str());
-    format!("What {stage} had in {}", period(Grain::Month, month))
+/// Of the stage that the plan puts the newest month in, which is where the cards' figures are held against it too.
+fn resources_title(standing: &Standing, newest_month: Option<NaiveDate>, view: &View) -> String {
+    let present = Grain::Month.start(view.last_day());
+    let month = newest_month.unwrap_or(present);
+    let number = standing.month_number + u32::from(month == present);
+    let stage = in_month(standing, number).map_or("the stage", |stage| stage.name.as_str());
+    format!("What {stage} has: {}", period(Grain::Month, month))
 }
 
 fn growth(standing: &Standing, locale: Locale) -> Vec<(&'static str, String)> {
@@ -297,10 +308,11 @@ mod tests {
 
     #[test]
     fn what_is_used_runs_out_when_its_growth_says_so() {
-        assert_eq!(until_full(100.0, 1_000.0, Some(100.0 / 8.0)), "in some 4 months");
-        assert_eq!(until_full(900.0, 1_000.0, Some(100.0)), "within a month");
+        assert_eq!(until_full(100.0, 1_000.0, Some((100.0, 12.5))), "in some 4 months");
+        assert_eq!(until_full(200.0, 1_000.0, Some((100.0, 12.5))), "in some 3 months");
+        assert_eq!(until_full(900.0, 1_000.0, Some((900.0, 100.0))), "within a month");
         assert_eq!(until_full(1_000.0, 1_000.0, None), "used up");
-        assert_eq!(until_full(10.0, 1_000.0, Some(10.0)), "never, as it does not grow");
+        assert_eq!(until_full(10.0, 1_000.0, Some((10.0, 10.0))), "never, as it does not grow");
         assert_eq!(until_full(10.0, 1_000.0, None), "too short a history to tell");
     }
 
