@@ -5,6 +5,8 @@
   if (!box || !window.uPlot) return;
   const { kpi, grain, segment, definition, asOf, from, to, compare, factor, before, after, point, group } = box.dataset;
   const DAY = 86400;
+  // Of a period, and in pixels at most.
+  const [BAR, BAR_MAX] = [0.64, 48];
   const PERIODS_MAX = { day: 800, week: 520, month: 120, quarter: 40 }[grain];
   const DAYS = { day: 1, week: 7, month: 30.4, quarter: 91.3 }[grain];
   const seconds = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
@@ -12,6 +14,7 @@
   const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
   let chart, data, names, edges, targets, better;
   let range = [seconds(from), seconds(to) + DAY];
+  let step = 1;
 
   function starts(period) {
     const [year, rest] = [Number(period.slice(0, 4)), period.slice(5)];
@@ -51,15 +54,19 @@
     return Date.UTC(start.getUTCFullYear() - 1, start.getUTCMonth(), 1) / 1000;
   }
 
-  // Where a value is as it should be.
-  function band(chart, color) {
-    const { ctx, bbox } = chart;
+  function painted({ ctx, bbox }, color, alpha, paint) {
     ctx.save();
     ctx.fillStyle = color;
-    ctx.globalAlpha = 0.07;
+    ctx.globalAlpha = alpha;
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
+    paint(ctx, bbox);
+    ctx.restore();
+  }
+
+  // Where a value is as it should be.
+  const band = (chart, color) => painted(chart, color, 0.07, (ctx, bbox) => {
     targets.forEach((target, place) => {
       if (target == null) return;
       const near = Math.abs(target) / 10;
@@ -69,8 +76,19 @@
       const [left, right] = edges[place].map((time) => chart.valToPos(time, "x", true));
       ctx.fillRect(left, top, right - left, bottom - top);
     });
-    ctx.restore();
-  }
+  });
+
+  // What is nothing, or nearly, is a line on the axis: it is not the same as no data.
+  const slivers = (chart, color) => painted(chart, color, 1, (ctx) => {
+    const [base, height] = [chart.valToPos(0, "y", true), 2 * devicePixelRatio];
+    edges.forEach((period, place) => {
+      const value = data[1][place] ?? data[2][place];
+      if (value == null || Math.abs(chart.valToPos(value, "y", true) - base) >= height) return;
+      const [left, right] = period.map((time) => chart.valToPos(time, "x", true));
+      const width = Math.min(BAR * (right - left), BAR_MAX * devicePixelRatio);
+      ctx.fillRect((left + right - width) / 2, value < 0 ? base : base - height, width, height);
+    });
+  });
 
   // With as many digits as values beside one another need, in the server's way of writing.
   function written(value, values) {
@@ -82,6 +100,20 @@
     const [whole, part] = Math.abs(value * factor).toFixed(places).split(".");
     const digits = whole.replace(/\B(?=(\d{3})+$)/g, group) + (part ? point + part : "");
     return `${value < 0 && Number(digits.replace(/\D/g, "")) ? "−" : ""}${before}${digits}${after}`;
+  }
+
+  // From a round number to another, with zero, as the server draws it: no bar goes beyond the highest line.
+  function rounded(least, most) {
+    [least, most] = [Math.min(least ?? 0, 0), Math.max(most ?? 1, 0)];
+    if (least === most) most = least + 1;
+    step = 10 ** Math.floor(Math.log10((most - least) / 4));
+    for (const times of [2, 2.5, 2]) if ((most - least) / step > 6) step *= times;
+    return [Math.floor(least / step) * step, Math.ceil(most / step) * step];
+  }
+
+  function lines(_, __, least, most) {
+    const count = Math.round((most - least) / step);
+    return Array.from({ length: count + 1 }, (_, place) => (Math.round(least / step) + place) * step);
   }
 
   async function load() {
@@ -116,16 +148,16 @@
     // Nothing until somebody points at a period.
     const told = (drawn, value, place) => (value == null ? "" : written(value, drawn.data[place]));
     const axis = { stroke: color("--ink-2"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: `12px ${getComputedStyle(document.body).fontFamily}` };
-    const bars = uPlot.paths.bars({ size: [0.64, 48] });
+    const bars = uPlot.paths.bars({ size: [BAR, BAR_MAX] });
     const bar = (label, fill) => ({ label, fill, stroke: fill, width: 0, paths: bars, points: { show: false }, value: told });
     chart = new uPlot({
       width: box.querySelector(".canvas").clientWidth,
       height: 300,
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
-      scales: { x: { min: range[0], max: range[1] }, y: { range: (_, least, most) => uPlot.rangeNum(Math.min(least ?? 0, 0), Math.max(most ?? 1, 0), 0.08, true) } },
+      scales: { x: { min: range[0], max: range[1] }, y: { range: (_, least, most) => rounded(least, most) } },
       axes: [
-        { ...axis, grid: { show: false }, splits: middles, values: (_, times) => times.map((time) => names[data[0].indexOf(time)]?.[0]) },
-        { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => written(tick, ticks)) },
+        { ...axis, size: 28, grid: { show: false }, splits: middles, values: (_, times) => times.map((time) => names[data[0].indexOf(time)]?.[0]) },
+        { ...axis, size: 76, splits: lines, values: (_, ticks) => ticks.map((tick) => written(tick, ticks)) },
       ],
       series: [
         { label: "\u00a0", value: (_, time) => names[data[0].indexOf(time)]?.[1] ?? "" },
@@ -134,7 +166,7 @@
         ...(data.includes(targets) ? [{ label: "Target", stroke: color("--ink"), dash: [4, 3], width: 1.5, points: { show: false }, value: told }] : []),
         ...(compare === "year" ? [{ label: "A year before", stroke: color("--amber"), width: 1.5, points: { size: 4 }, value: told }] : []),
       ],
-      hooks: { drawAxes: [(drawn) => band(drawn, color("--good"))], setScale: [(_, scale) => scale === "x" && moved()] },
+      hooks: { drawAxes: [(drawn) => band(drawn, color("--good"))], draw: [(drawn) => slivers(drawn, color("--accent"))], setScale: [(_, scale) => scale === "x" && moved()] },
     }, data, box.querySelector(".canvas"));
   }
 

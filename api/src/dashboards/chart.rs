@@ -81,6 +81,15 @@ pub(super) fn without_far_targets(points: &[Point]) -> Vec<Point> {
     points.iter().map(with).collect()
 }
 
+/// A target that no longer holds and is beyond all that is drawn would stretch the axis: then the table alone tells it.
+fn without_past_targets(points: &[Point]) -> Vec<Point> {
+    let newest = points.last().and_then(|point| point.target);
+    let drawn = || points.iter().filter_map(|point| point.value).chain(newest);
+    let (least, most) = drawn().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(value), most.max(value)));
+    let with = |point: &Point| Point { target: point.target.filter(|target| (least..=most).contains(target)), ..point.clone() };
+    points.iter().map(with).collect()
+}
+
 /// A line has the whole width, however few periods have data.
 fn from_value_to_value(points: &[Point]) -> &[Point] {
     let has_value = |point: &Point| point.value.is_some();
@@ -127,8 +136,8 @@ pub(super) fn bars_in(size: Size, title: &str, points: &[Point], write: impl Fn(
         let (x, width) = (left + step * 0.18, step * 0.64);
         if let Some(value) = point.value {
             let (top, bottom) = (TOP + scale.y(value.max(0.0)), TOP + scale.y(value.min(0.0)));
-            // A line's width of what is nearly nothing stands on the axis, on its own side.
-            let height = (bottom - top).max(1.0);
+            // A line of what is nothing, or nearly, stands on the axis, on its own side: it is not the same as no data.
+            let height = (bottom - top).max(2.0);
             let top = if value < 0.0 { top } else { bottom - height };
             let class = if point.is_partial { "bar partial" } else { "bar" };
             write!(svg, r#"<rect class="{class}" x="{x:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" rx="2"/>"#)
@@ -140,7 +149,7 @@ pub(super) fn bars_in(size: Size, title: &str, points: &[Point], write: impl Fn(
 /// A line over periods, of shares that are nearly all: its axis begins where they do.
 pub(super) fn shares(size: Size, title: &str, points: &[Point], write: impl Fn(&[f64]) -> Vec<String>) -> String {
     const STEP_MIN: f64 = 0.0005;
-    let points = from_the_first_value(points);
+    let points = &without_past_targets(from_the_first_value(points))[..];
     let Some(scale) = Scale::of(points, size.height - TOP - BOTTOM, false) else { return String::new() };
     let scale = scale.rounded(STEP_MIN);
     let scale = Scale { most: scale.most.min(1.0), ..scale };
@@ -421,6 +430,16 @@ mod tests {
         assert!((scale.least - 0.992).abs() < 1e-9 && (scale.most - 1.0).abs() < 1e-9, "{scale:?}");
         let svg = shares(SMALL, "x", &points(&[Some(0.9), Some(0.8), None, Some(1.0)]), |_| Vec::new());
         assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 1));
+    }
+
+    #[test]
+    fn a_past_target_that_is_beyond_all_else_does_not_stretch_a_lines_axis() {
+        let with = |targets: [f64; 3]| -> Vec<Option<f64>> {
+            let point = |target| Point { value: Some(0.9995), target: Some(target), ..Point::default() };
+            without_past_targets(&targets.map(point)).iter().map(|point| point.target).collect()
+        };
+        assert_eq!(with([0.995, 0.9997, 0.999]), [None, None, Some(0.999)]);
+        assert_eq!(with([0.9993, 0.999, 0.999]), [Some(0.9993), Some(0.999), Some(0.999)]);
     }
 
     #[test]

@@ -68,6 +68,7 @@ struct Course {
     name: &'static str,
     href: String,
     chart: Chart,
+    has_p95: bool,
     days: Vec<Day>,
 }
 
@@ -164,6 +165,7 @@ impl Course {
             id: kpi.id,
             name: kpi.name,
             href: link(view, kpi.id),
+            has_p95: figures.iter().any(|shown| part(&shown.figure.parts, "p95_ms").is_some()),
             chart: Chart::shares(&title, &points, writing.axis(Unit::Ratio)),
             days: days.iter().rev().map(|(day, shown)| Day::of(*day, *shown, (writing, written))).collect(),
         }
