@@ -9,13 +9,11 @@
 
   const main = document.getElementById("main");
   if (!main.hasAttribute("data-live") || !window.EventSource) return;
-  let waiting = false;
   let asking = false;
 
   async function renew() {
-    if (asking || document.hidden) return (waiting = document.hidden || waiting);
+    if (asking) return;
     asking = true;
-    waiting = false;
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
       if (!answer.ok) return;
@@ -35,14 +33,30 @@
     }
   }
 
-  const stream = new EventSource("/v1/stream");
+  let stream;
   let timers = [];
-  stream.addEventListener("north-star", (event) => {
+
+  function leave() {
+    stream?.close();
     timers.forEach(clearTimeout);
-    // Counts are there at once; the figures that follow from them, a moment later. That moment may have begun before the
-    // page was made, and what was counted between its making and now is not on it.
-    const isSeen = event.lastEventId === main.dataset.live;
-    timers = (isSeen ? [4000] : [100, 1500, 4000]).map((wait) => setTimeout(renew, wait));
-  });
-  document.addEventListener("visibilitychange", () => !document.hidden && waiting && renew());
+  }
+
+  // A browser has few connections to one server: only a page that is seen keeps one, or the seventh tab would wait for ever.
+  function follow() {
+    leave();
+    if (document.hidden) return;
+    stream = new EventSource("/v1/stream");
+    stream.addEventListener("north-star", (event) => {
+      timers.forEach(clearTimeout);
+      // Counts are there at once; the figures that follow from them, a moment later. That moment may have begun before the
+      // page was made, and what was counted between its making and now is not on it.
+      const isSeen = event.lastEventId === main.dataset.live;
+      timers = (isSeen ? [4000] : [100, 1500, 4000]).map((wait) => setTimeout(renew, wait));
+    });
+  }
+
+  follow();
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => event.persisted && follow());
 })();

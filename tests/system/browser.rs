@@ -226,6 +226,18 @@ async fn the_dashboard_shows_the_figure_and_follows_it_without_reload() {
     })
     .await;
 
+    // However many pages somebody has been on, or keeps open beside one another, the next one comes.
+    for page in ["", "/product", "/sales", "/finance"].iter().cycle().take(12) {
+        let address = format!("{}/dashboards{page}", client.api);
+        tokio::time::timeout(Duration::from_secs(20), browser.go(&address)).await.expect("it comes");
+    }
+    for _ in 0..8 {
+        let tab = browser.command("window/new", Some(json!({"type": "tab"}))).await;
+        browser.command("window", Some(json!({"handle": tab["handle"]}))).await;
+        let address = format!("{}/dashboards", client.api);
+        tokio::time::timeout(Duration::from_secs(20), browser.go(&address)).await.expect("it comes");
+    }
+
     let other = Browser::open().await.expect("it opened before");
     other.go(&format!("{}/dashboards#key=wrong", client.api)).await;
     eventually("a wrong key is said to be wrong", Duration::from_secs(20), async || {
