@@ -55,6 +55,7 @@ pub(super) struct Part {
     pub(super) name: String,
     pub(super) value: String,
     pub(super) n: String,
+    pub(super) change: Option<Change>,
     pub(super) spark: String,
 }
 
@@ -218,6 +219,7 @@ fn parts(kpi: &Kpi, grain: Grain, figures: &[&Shown], headline: Option<&Shown>, 
             name: segment_label(segment),
             value: written.value(value),
             n: rests_on(kpi, &shown.figure, setting.locale),
+            change: change(kpi, grain, &own, shown, setting),
             spark,
         }
     };
@@ -265,16 +267,17 @@ pub(super) fn change_against(kpi: &Kpi, grain: Grain, shown: &Shown, past: &Show
     let difference = now - then;
     let text = written.difference(difference);
     let is_better = match kpi.better {
-        Better::Higher => difference.is_sign_positive(),
-        Better::Lower => difference.is_sign_negative(),
+        Better::Higher => Some(difference.is_sign_positive()),
+        Better::Lower => Some(difference.is_sign_negative()),
         // Nearer to the target is better.
-        Better::OnTarget => (now - shown.target?).abs() < (then - past.target?).abs(),
+        Better::OnTarget => shown.target.zip(past.target).map(|(target, before)| (now - target).abs() < (then - before).abs()),
     };
+    let class = is_better.map_or("same", |is_better| if is_better { "better" } else { "worse" });
     let (icon, class) = match () {
         // Of what cannot be seen no colour says that it is better.
         () if text.starts_with('±') => ("→", "same"),
-        () if difference.is_sign_positive() => ("↑", if is_better { "better" } else { "worse" }),
-        () => ("↓", if is_better { "better" } else { "worse" }),
+        () if difference.is_sign_positive() => ("↑", class),
+        () => ("↓", class),
     };
     Some(Change { class, icon, text, against: period(grain, past.figure.period) })
 }

@@ -63,6 +63,11 @@ impl Locale {
         written
     }
 
+    /// Without its unit, which its column names.
+    pub(super) fn difference(self, difference: Decimal, places: u32) -> String {
+        signed(difference, &self.number(difference.abs(), places))
+    }
+
     pub(super) fn count(self, count: i64) -> String {
         self.number(count.into(), 0)
     }
@@ -203,14 +208,19 @@ impl Together<'_> {
             Unit::Points | Unit::Level => number(difference.abs()),
             _ => self.written(difference.abs()),
         };
-        let sign = match difference.is_sign_negative() {
-            // Too small to be seen in these digits.
-            _ if !size.contains(|digit: char| ('1'..='9').contains(&digit)) => "±",
-            true => "−",
-            false => "+",
-        };
-        format!("{sign}{size}")
+        signed(difference, &size)
     }
+}
+
+/// How large a difference is, with its sign.
+fn signed(difference: Decimal, size: &str) -> String {
+    let sign = match difference.is_sign_negative() {
+        // Too small to be seen in these digits.
+        _ if !size.contains(|digit: char| ('1'..='9').contains(&digit)) => "±",
+        true => "−",
+        false => "+",
+    };
+    format!("{sign}{size}")
 }
 
 /// The number that is written: a share in percent.

@@ -105,6 +105,7 @@ struct AreaRow {
 const LEVELS: [&str; 6] = ["individual_contributor", "team_lead", "manager", "director", "vp", "executive"];
 /// Ad hoc, repeatable, defined.
 const RIPEST: u32 = 3;
+const FTE_PLACES: u32 = 1;
 
 pub(super) async fn show(
     State(api): State<Shared>,
@@ -184,7 +185,7 @@ fn employed(row: &Headcount) -> Option<Decimal> {
 }
 
 fn fte(value: Decimal, writing: Writing<'_>) -> String {
-    writing.locale.number(value, 1)
+    writing.locale.number(value, FTE_PLACES)
 }
 
 impl FunctionRow {
@@ -207,9 +208,7 @@ impl FunctionRow {
             is_total,
             fte: Told::or_no_data(employed.map(|employed| fte(employed, writing))),
             plan: plan.map(|plan| fte(plan, writing)),
-            variance: employed
-                .zip(plan)
-                .map(|(employed, plan)| writing.locale.together(Unit::Fte, "", [employed, plan]).difference(employed - plan)),
+            variance: employed.zip(plan).map(|(employed, plan)| writing.locale.difference(employed - plan, FTE_PLACES)),
             bar: bullet(drawn, mark, most, ""),
             status: now.and_then(|row| row.shown.as_ref()).map_or_else(no_data, |shown| shown.status.into()),
             at_end: at_end.map(|plan| fte(plan, writing)),
