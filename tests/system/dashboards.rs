@@ -113,12 +113,12 @@ pub async fn is_for_everybody(browser: &Browser, client: &Client, page: &str) {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
     std::fs::create_dir_all(&directory).expect("a directory");
     let name = page.trim_start_matches("/dashboards").replace(['/', '?', '=', '&'], "-");
-    for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (1920, "light")] {
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (360, "light"), (768, "light"), (1920, "light")] {
         browser.look(width, scheme).await;
         browser.go(&format!("{}{page}", client.api)).await;
         let too_wide = browser.run("return document.documentElement.scrollWidth - innerWidth").await;
         assert!(too_wide.as_i64().expect("pixels") <= 0, "{page} is {too_wide} pixels wider than {width}");
-        // A map of cohorts is wider than a telephone, and scrolled there.
+        // A map of cohorts is wider than a narrow screen, and scrolled there.
         let may_be_cut = if width < 1280 { ":has(.cohorts)" } else { ":not(*)" };
         let cut = browser
             .run(&format!(
@@ -129,7 +129,7 @@ pub async fn is_for_everybody(browser: &Browser, client: &Client, page: &str) {
         assert_eq!(cut, json!([]), "{page}: nothing is cut off at {width}");
         std::fs::write(directory.join(format!("overview{name}-{width}-{scheme}.png")), browser.screenshot().await)
             .expect("kept");
-        if width != 1920 {
+        if matches!(width, 1280 | 360) {
             browser.run(AXE).await;
             let found = browser
                 .run_until_answered(
