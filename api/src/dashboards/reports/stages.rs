@@ -154,17 +154,23 @@ impl Resource {
             capacity: told(capacity),
             share: writing.locale.share(newest.figure.value?),
             bar: meter(share, if share > 1.0 { "over" } else { "" }),
-            until: until_full(used.to_f64()?.max(then.unwrap_or_default()), capacity.to_f64()?, then.zip(before)),
+            until: until_full(used.to_f64()?, capacity.to_f64()?, then, before),
         })
     }
 }
 
-/// When what is used reaches what there is, if it grows as it did over whole months, from the second to the first of `grown`.
-fn until_full(used: f64, capacity: f64, grown: Option<(f64, f64)>) -> String {
+/// When what is used reaches what there is, if it grows as it did up to the last whole month, `then`, from the one that many
+/// months `before` it.
+fn until_full(used: f64, capacity: f64, then: Option<f64>, before: Option<f64>) -> String {
     if used >= capacity {
         return "used up".to_owned();
     }
-    let grown = grown.filter(|(_, before)| *before > 0.0);
+    // A month that is not over has used less than it will.
+    let used = used.max(then.unwrap_or_default());
+    if used >= capacity {
+        return "within a month".to_owned();
+    }
+    let grown = then.zip(before).filter(|(_, before)| *before > 0.0);
     let Some((then, before)) = grown else { return "too short a history to tell".to_owned() };
     let growth = (then / before).powf(1.0 / f64::from(MONTHS_OF_GROWTH));
     if growth <= 1.0 {
@@ -308,12 +314,13 @@ mod tests {
 
     #[test]
     fn what_is_used_runs_out_when_its_growth_says_so() {
-        assert_eq!(until_full(100.0, 1_000.0, Some((100.0, 12.5))), "in some 4 months");
-        assert_eq!(until_full(200.0, 1_000.0, Some((100.0, 12.5))), "in some 3 months");
-        assert_eq!(until_full(900.0, 1_000.0, Some((900.0, 100.0))), "within a month");
-        assert_eq!(until_full(1_000.0, 1_000.0, None), "used up");
-        assert_eq!(until_full(10.0, 1_000.0, Some((10.0, 10.0))), "never, as it does not grow");
-        assert_eq!(until_full(10.0, 1_000.0, None), "too short a history to tell");
+        assert_eq!(until_full(100.0, 1_000.0, Some(100.0), Some(12.5)), "in some 4 months");
+        assert_eq!(until_full(200.0, 1_000.0, Some(100.0), Some(12.5)), "in some 3 months");
+        assert_eq!(until_full(900.0, 1_000.0, Some(900.0), Some(100.0)), "within a month");
+        assert_eq!(until_full(300.0, 1_000.0, Some(1_200.0), None), "within a month");
+        assert_eq!(until_full(1_000.0, 1_000.0, None, None), "used up");
+        assert_eq!(until_full(10.0, 1_000.0, Some(10.0), Some(10.0)), "never, as it does not grow");
+        assert_eq!(until_full(10.0, 1_000.0, Some(10.0), None), "too short a history to tell");
     }
 
     #[test]
