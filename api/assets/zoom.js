@@ -149,7 +149,7 @@
     const told = (drawn, value, place) => (value == null ? "" : written(value, drawn.data[place]));
     const axis = { stroke: color("--ink-2"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: `12px ${getComputedStyle(document.body).fontFamily}` };
     const bars = uPlot.paths.bars({ size: [BAR, BAR_MAX] });
-    const bar = (label, fill) => ({ label, fill, stroke: fill, width: 0, paths: bars, points: { show: false }, value: told });
+    const bar = (label, fill, width) => ({ label, fill, stroke: color("--accent"), width, paths: bars, points: { show: false }, value: told });
     chart = new uPlot({
       width: box.querySelector(".canvas").clientWidth,
       height: 300,
@@ -161,8 +161,8 @@
       ],
       series: [
         { label: "\u00a0", value: (_, time) => names[data[0].indexOf(time)]?.[1] ?? "" },
-        bar("Value", color("--accent")),
-        bar("So far", color("--accent-soft")),
+        bar("Value", color("--accent"), 0),
+        bar("So far", color("--accent-soft"), 1),
         ...(data.includes(targets) ? [{ label: "Target", stroke: color("--ink"), dash: [4, 3], width: 1.5, points: { show: false }, value: told }] : []),
         ...(compare === "year" ? [{ label: "A year before", stroke: color("--amber"), width: 1.5, points: { size: 4 }, value: told }] : []),
       ],

@@ -54,7 +54,7 @@ pub(super) fn sparkline(points: &[Point]) -> String {
             }
             each => {
                 for (place, value) in each {
-                    write!(svg, r#"<circle class="alone" cx="{:.1}" cy="{:.1}" r="1.5"/>"#, x(*place), y(*value))
+                    write!(svg, r#"<circle class="alone" cx="{:.1}" cy="{:.1}" r="2.2"/>"#, x(*place), y(*value))
                         .expect("a string");
                 }
             }
@@ -161,11 +161,7 @@ pub(super) fn shares(size: Size, title: &str, points: &[Point], write: impl Fn(&
         format!(r#"<polyline points="{}"/>"#, ends.join(" "))
     });
     let lines: String = lines.collect();
-    let mut is_first = true;
-    plot(size, title, points, scale, write, |svg, place, point| {
-        if std::mem::take(&mut is_first) {
-            svg.push_str(&lines);
-        }
+    let drawn = plot(size, title, points, scale, write, |svg, place, point| {
         if let Some(value) = point.value {
             let (cx, cy) = (x(place), TOP + scale.y(value));
             let class = if point.is_partial { "end partial" } else { "end" };
@@ -176,7 +172,9 @@ pub(super) fn shares(size: Size, title: &str, points: &[Point], write: impl Fn(&
                 write!(svg, r#"<circle class="{class}" cx="{cx:.1}" cy="{cy:.1}" r="2.5"/>"#).expect("a string");
             }
         }
-    })
+    });
+    // Above the targets, whose edge would cut them.
+    drawn.replace("</svg>", &format!("{lines}</svg>"))
 }
 
 /// What charts over periods have in common: axis, targets, names, and what is told beside the pointer.

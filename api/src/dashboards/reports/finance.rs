@@ -51,12 +51,20 @@ struct Budget {
     rows: Vec<Spent>,
 }
 
+impl Budget {
+    fn is_over(&self) -> bool {
+        self.rows.iter().any(|row| row.is_over)
+    }
+}
+
 #[derive(Debug)]
 struct Spent {
     /// The category or the month.
     name: String,
     href: Option<String>,
     is_total: bool,
+    /// More was spent than the budget has.
+    is_over: bool,
     is_partial: bool,
     actual: Told,
     budget: Option<String>,
@@ -193,6 +201,7 @@ impl Spent {
             name: String::new(),
             href: None,
             is_total: false,
+            is_over: false,
             is_partial: false,
             actual: Told::or_no_data(actual.map(|actual| writing.value(Unit::Money, actual))),
             budget: budget.map(|budget| writing.value(Unit::Money, budget)),
@@ -208,12 +217,14 @@ impl Spent {
     fn on(segment: &str, figures: &[&Shown], most: f64, (view, writing): (&View, Writing<'_>)) -> Self {
         let is_total = segment == "all";
         let drawn = share_of_budget(figures).and_then(|share| share.to_f64());
+        let is_over = drawn.is_some_and(|share| share > 1.0);
         Self {
             name: if is_total { "All".to_owned() } else { segment_label(segment) },
             href: (!is_total).then(|| segment_link(view, "budget_variance", segment)),
             is_total,
+            is_over,
             // The mark is the budget.
-            bar: bullet(drawn, drawn.map(|_| 1.0), most, if drawn.is_some_and(|share| share > 1.0) { "over" } else { "" }),
+            bar: bullet(drawn, drawn.map(|_| 1.0), most, if is_over { "over" } else { "" }),
             // Of months together there is no figure that has one.
             status: if let [shown] = figures { Some(shown.status.into()) } else { None },
             ..Self::of(figures, writing)
