@@ -119,8 +119,8 @@ impl<'a> Setting<'a> {
     pub(super) fn aim(self, kpi: &Kpi, target: Decimal) -> String {
         let written = unbroken(self.target(kpi, target));
         match kpi.better {
-            Better::Higher => format!("at least\u{a0}{written}"),
-            Better::Lower => format!("at most\u{a0}{written}"),
+            Better::Higher => format!("at\u{a0}least\u{a0}{written}"),
+            Better::Lower => format!("at\u{a0}most\u{a0}{written}"),
             Better::OnTarget => written,
         }
     }
@@ -226,12 +226,12 @@ fn parts(kpi: &Kpi, grain: Grain, figures: &[&Shown], headline: Option<&Shown>, 
     found.into_iter().map(part).collect()
 }
 
-/// What a figure rests on; without a number where that is the figure itself.
+/// What a figure rests on.
 pub(super) fn rests_on(kpi: &Kpi, figure: &Figure, locale: Locale) -> String {
     let n = locale.count(figure.n);
     let whole = figure.denominator.unwrap_or_default();
     match (kpi.id, figure.parts["resource"].as_str()) {
-        ("stage_capacity", Some(resource)) => format!("by what runs out first: {}", label(resource).to_lowercase()),
+        ("stage_capacity", Some(resource)) => format!("{}, which runs out first", label(resource).to_lowercase()),
         ("slo_uptime", _) => {
             let measured = figure.parts["measured_share"].as_number().and_then(|share| share.to_string().parse().ok());
             let share = locale.value(Unit::Ratio, "", measured.unwrap_or_default());
@@ -240,7 +240,6 @@ pub(super) fn rests_on(kpi: &Kpi, figure: &Figure, locale: Locale) -> String {
         ("slo_api_latency", _) => {
             format!("{}, {} requests", unbroken(format!("{n} probes")), locale.number(whole, 0))
         }
-        _ if kpi.denominator.is_none() && kpi.n == kpi.numerator => kpi.n.to_owned(),
         _ => format!("{n} {}", kpi.n),
     }
 }
