@@ -80,7 +80,8 @@ impl PartitionRow {
         Self {
             partition: answer.partition,
             head: count(answer.head),
-            published: published.map_or("–".to_owned(), |published| count(published.0)),
+            // What the read models have came from Kafka; the relay was asked a moment before.
+            published: published.map_or("–".to_owned(), |published| count(published.0.max(answer.mark))),
             mark: count(answer.mark),
             lag: count(answer.lag_events),
             class,
