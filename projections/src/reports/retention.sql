@@ -4,16 +4,17 @@ WITH people AS (
     FROM read.sign_up_facts
     WHERE tenant = $1
     GROUP BY user_id
+    HAVING min(occurred_at) >= $2::timestamp AT TIME ZONE 'UTC' AND min(occurred_at) < ($3 + interval '1 month') AT TIME ZONE 'UTC'
 ),
 cohorts AS (
-    SELECT cohort, count(*) AS people FROM people WHERE cohort BETWEEN $2 AND $3 GROUP BY cohort
+    SELECT cohort, count(*) AS people FROM people GROUP BY cohort
 ),
 came AS (
     SELECT cohort, period, count(*) AS active
     FROM people
     JOIN read.members
         ON members.tenant = $1 AND grain = 'month' AND member_kind = 'user' AND member = user_id AND members.active > 0
-    WHERE cohort BETWEEN $2 AND $3 AND period = ANY($4)
+    WHERE period = ANY($4)
     GROUP BY cohort, period
 )
 SELECT cohort, people, coalesce(came.active, 0) AS active

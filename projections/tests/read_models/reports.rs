@@ -90,19 +90,29 @@ fn a_cohort_is_followed_month_by_month_and_nobody_counts_twice() {
 2026-01-10T00:00:00Z sign_ups/s1/record {"user_id":"u1"}
 2026-01-31T23:59:59Z sign_ups/s2/record {"user_id":"u2"}
 2026-02-01T00:00:00Z sign_ups/s3/record {"user_id":"u3"}
+2025-12-31T23:59:59Z sign_ups/s4/record {"user_id":"u4"}
+2026-02-02T00:00:00Z sign_ups/s5/record {"user_id":"u4"}
+2026-02-03T00:00:00Z sign_ups/s6/record {"user_id":"u1"}
+2026-03-31T23:59:59Z sign_ups/s7/record {"user_id":"u5"}
+2026-04-01T00:00:00Z sign_ups/s8/record {"user_id":"u6"}
 2026-01-11T00:00:00Z interactions/i1/record {"capsule_id":"c1","user_id":"u1","kind":"interaction"}
 2026-01-12T00:00:00Z interactions/i2/record {"capsule_id":"c1","user_id":"u1","kind":"interaction"}
 2026-01-13T00:00:00Z interactions/i3/record {"capsule_id":"c1","user_id":"u2","kind":"view"}
 2026-02-13T00:00:00Z interactions/i4/record {"capsule_id":"c1","user_id":"u2","kind":"conversion"}
 2026-03-13T00:00:00Z interactions/i5/record {"capsule_id":"c1","user_id":"u1","kind":"interaction"}
 2026-03-14T00:00:00Z interactions/i6/record {"capsule_id":"c1","user_id":"u2","kind":"interaction"}
+2026-03-15T00:00:00Z interactions/i7/record {"capsule_id":"c1","user_id":"u4","kind":"interaction"}
+2026-03-31T23:59:59Z interactions/i8/record {"capsule_id":"c1","user_id":"u5","kind":"interaction"}
+2026-04-01T00:00:00Z interactions/i9/record {"capsule_id":"c1","user_id":"u6","kind":"interaction"}
 "#;
     let recorder = recorded(lines, "cohorts");
     with_database(async |pool| {
         apply(&pool, &Generation::live(&pool).await.unwrap(), &recorder.ledger.events, 50).await;
         let found = retention(&pool, &tenant("cohorts"), (day("2026-01-01"), day("2026-03-01"))).await.unwrap();
         let told: Vec<_> = found.into_iter().map(|cohort| (cohort.month, cohort.people, cohort.active)).collect();
-        assert_eq!(told, [(day("2026-01-01"), 2, vec![1, 1, 2]), (day("2026-02-01"), 1, vec![0, 0])]);
+        // A second sign up begins nothing; who first came before or after these months is in none of them.
+        let (january, february, march) = (day("2026-01-01"), day("2026-02-01"), day("2026-03-01"));
+        assert_eq!(told, [(january, 2, vec![1, 1, 2]), (february, 1, vec![0, 0]), (march, 1, vec![1])]);
     });
 }
 
