@@ -87,6 +87,7 @@ banded AS (
     END AS band
     FROM scored
 ),
+bands AS MATERIALIZED (SELECT DISTINCT band FROM banded),
 -- Of a band every account is a part, in it or not: the band's share is of all.
 parts AS (
     SELECT
@@ -104,7 +105,7 @@ parts AS (
         UNION ALL
         SELECT 'account:' || account_id, true
         UNION ALL
-        SELECT 'band:' || bands.band, bands.band = banded.band FROM (SELECT DISTINCT band FROM banded) AS bands
+        SELECT 'band:' || bands.band, bands.band = banded.band FROM bands
     ) AS split (segment, is_in)
 )
 -- The figure

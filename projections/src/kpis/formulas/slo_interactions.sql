@@ -1,5 +1,5 @@
 -- Of interactions that measured {measure}: a KPI each.
-WITH level AS (
+WITH level AS MATERIALIZED (
     SELECT (level ->> 'limit_ms')::bigint AS limit_ms, (level ->> 'wished_ms')::bigint AS wished_ms, (level ->> 'objective')::numeric AS objective
     FROM jsonb_array_elements(p.plan -> 'service_levels') AS level
     WHERE level ->> 'kpi' = '{id}'

@@ -2,14 +2,11 @@ WITH month AS (
     SELECT date_trunc('month', (p.at - interval '1 microsecond') AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS starts
 ),
 stage AS (SELECT p.plan -> 'stage' AS stage),
+active AS MATERIALIZED ({active_interactions} AND occurred_at >= (SELECT starts FROM month) AND occurred_at < p.at),
 used AS (
-    SELECT 'users' AS resource, count(DISTINCT user_id)::numeric AS used, count(*) AS n
-    FROM month, LATERAL ({active_interactions} AND occurred_at >= month.starts AND occurred_at < p.at) AS active
-    HAVING count(*) > 0
+    SELECT 'users' AS resource, count(DISTINCT user_id)::numeric AS used, count(*) AS n FROM active HAVING count(*) > 0
     UNION ALL
-    SELECT 'interactions', count(*)::numeric, count(*)
-    FROM month, LATERAL ({active_interactions} AND occurred_at >= month.starts AND occurred_at < p.at) AS active
-    HAVING count(*) > 0
+    SELECT 'interactions', count(*)::numeric, count(*) FROM active HAVING count(*) > 0
     UNION ALL
     (
         SELECT 'storage', bytes::numeric, 1 FROM {read}.storage_facts
@@ -36,12 +33,11 @@ held_against AS (
 -- Counted above all at once, here one by one.
 uses AS (
     SELECT 'users' AS resource, 'user:' || user_id AS part, 1::numeric AS used, string_agg(events, ' ') AS events
-    FROM month, LATERAL ({active_interactions} AND occurred_at >= month.starts AND occurred_at < p.at) AS active
+    FROM active
     WHERE user_id IS NOT NULL
     GROUP BY user_id
     UNION ALL
-    SELECT 'interactions', 'interaction:' || interaction_id, 1, events
-    FROM month, LATERAL ({active_interactions} AND occurred_at >= month.starts AND occurred_at < p.at) AS active
+    SELECT 'interactions', 'interaction:' || interaction_id, 1, events FROM active
     UNION ALL
     (
         SELECT 'storage', 'storage:' || storage_id, bytes::numeric, {event} FROM {read}.storage_facts

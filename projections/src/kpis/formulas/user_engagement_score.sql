@@ -5,7 +5,11 @@ WITH reference AS (
         jsonb_array_elements_text(thresholds) WITH ORDINALITY AS listed (threshold, place)
     GROUP BY name
 ),
-weights AS (SELECT name, weight::numeric AS weight FROM jsonb_each_text(p.definition -> 'weights') AS named (name, weight)),
+-- Once, and not for each user.
+terms AS MATERIALIZED (
+    SELECT name, tenths, weight::numeric AS weight
+    FROM reference JOIN jsonb_each_text(p.definition -> 'weights') AS weights (name, weight) USING (name)
+),
 users AS (
     SELECT
         user_id,
@@ -23,8 +27,7 @@ scored AS (
     CROSS JOIN LATERAL (
         VALUES ('active_days', active_days::numeric), ('sessions', sessions::numeric), ('depth', interactions::numeric / sessions)
     ) AS component (name, measured)
-    JOIN reference USING (name)
-    JOIN weights USING (name)
+    JOIN terms USING (name)
     GROUP BY user_id
 ),
 parts AS (
