@@ -5,11 +5,12 @@ mod audit;
 mod card;
 mod chart;
 mod exhibits;
-pub(crate) mod explain;
+mod explain;
 mod format;
 mod kpi;
 mod late;
 mod ledger;
+mod making;
 mod overview;
 mod packs;
 pub(crate) mod past;
@@ -89,6 +90,15 @@ fn name_of(function: KpiFunction) -> (&'static str, &'static str) {
         KpiFunction::People => ("People", "people"),
         KpiFunction::Operations => ("Operations", "operations"),
     }
+}
+
+/// What took long to read, or is being read, by what was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    explanations: explain::Explanations,
+    changes: late::Changes,
+    series: kpi::PastSeries,
+    reliability: reports::reliability::Reliability,
 }
 
 /// What stands around every page.

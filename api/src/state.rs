@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::dashboards::explain::Explained;
+use crate::dashboards::Made;
 use crate::dashboards::past::Past;
 use crate::metrics;
 use crate::progression::Progression;
@@ -52,7 +52,7 @@ pub struct Api {
     pub(crate) access: Access,
     pub(crate) newest: Newest,
     pub(crate) past: Past,
-    pub(crate) explained: Explained,
+    pub(crate) made: Made,
     /// None: the relay runs in another process.
     pub(crate) relay: Option<AskRelay>,
     /// None: this process signs nothing.
@@ -76,7 +76,7 @@ impl Api {
             access: Access::new(),
             newest: Newest::default(),
             past: Past::default(),
-            explained: Explained::default(),
+            made: Made::default(),
             metrics: metrics::install(),
             requests: Semaphore::new(settings.requests_max),
             bodies: Semaphore::new(settings.bodies_bytes_max >> 10),

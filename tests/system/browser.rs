@@ -87,6 +87,17 @@ impl Browser {
         let answer =
             self.http.post(format!("{}/url", self.session)).json(&json!({"url": url})).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+        self.made().await;
+    }
+
+    /// A page that is being worked out comes by itself.
+    pub async fn made(&self) {
+        let asked = json!({"using": "css selector", "value": "[data-making]"});
+        eventually("the page is made", Duration::from_secs(60), async || {
+            let answer = self.http.post(format!("{}/elements", self.session)).json(&asked).send().await.expect("an answer");
+            (answer.json::<Value>().await.expect("JSON")["value"] == json!([])).then_some(())
+        })
+        .await;
     }
 
     pub async fn run(&self, script: &str) -> Value {

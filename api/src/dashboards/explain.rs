@@ -3,9 +3,7 @@
 //! All of a figure's parts are read for each page of them. What takes long is kept for a minute, so that going to and fro does not
 //! read a month's events each time; the page then says as of when it is, like any other.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -20,6 +18,7 @@ use serde::Deserialize;
 
 use super::card::{StatusWord, rests_on};
 use super::format::Locale;
+use super::making::{Making, Readings};
 use super::session::Viewer;
 use super::view::{View, ViewParameters, encoded};
 use super::words::{label, period, segment_label, words};
@@ -30,7 +29,7 @@ use crate::parameters::{Parameters, cursor};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::progression::Freshness;
 use crate::reading::read;
-use crate::state::{Api, Shared};
+use crate::state::Shared;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,54 +107,8 @@ pub(super) const EVENTS_SHOWN: usize = 6;
 const EXAMPLES_SHOWN: usize = 5;
 const PARTS: &str = "50";
 
-/// Explanations that took long.
-#[derive(Debug, Default)]
-pub(crate) struct Explained {
-    kept: Mutex<HashMap<Question, Kept>>,
-}
-
-type Question = (TenantId, &'static str, ExplainQuery);
-
-#[derive(Debug, Clone)]
-struct Kept {
-    explanation: Arc<Explanation>,
-    freshness: Freshness,
-    until: Instant,
-}
-
-/// Up to some 100 KB each.
-const KEPT_MAX: usize = 200;
-const KEPT_FOR: Duration = Duration::from_secs(60);
-/// What is read sooner is not kept.
-const LONG: Duration = Duration::from_millis(50);
-
-impl Explained {
-    async fn of(
-        api: &Api,
-        tenant: &TenantId,
-        kpi: &'static Kpi,
-        query: &ExplainQuery,
-    ) -> Result<(Arc<Explanation>, Freshness), Problem> {
-        let question = (tenant.clone(), kpi.id, ExplainQuery { now: DateTime::UNIX_EPOCH, ..query.clone() });
-        let asked = Instant::now();
-        let kept = || api.explained.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept().get(&question).filter(|found| found.until > asked).cloned();
-        if let Some(Kept { explanation, freshness, .. }) = found {
-            return Ok((explanation, freshness));
-        }
-        let (explanation, freshness) = read(api, None, explanation(api, tenant, kpi, query)).await?;
-        let explanation = Arc::new(explanation);
-        if asked.elapsed() > LONG {
-            let mut kept = kept();
-            kept.retain(|_, found| found.until > asked);
-            if kept.len() < KEPT_MAX {
-                let until = Instant::now() + KEPT_FOR;
-                kept.insert(question, Kept { explanation: Arc::clone(&explanation), freshness: freshness.clone(), until });
-            }
-        }
-        Ok((explanation, freshness))
-    }
-}
+/// Explanations, by whose figure it is and what is asked.
+pub(super) type Explanations = Readings<(TenantId, &'static str, ExplainQuery), (Explanation, Freshness)>;
 
 pub(super) async fn explain(
     State(api): State<Shared>,
@@ -168,7 +121,18 @@ pub(super) async fn explain(
     let (view, parameters) = parameters.asked(kpi, "explain")?;
     let parameters = ExplainParameters { as_of: view.as_of.map(|day| day.to_string()), ..parameters };
     let query = asked(kpi, &parameters, view.now)?;
-    let (found, freshness) = Explained::of(&api, caller.tenant(), kpi, &query).await?;
+    let title = "Where it comes from";
+    let question = (caller.tenant().clone(), kpi.id, ExplainQuery { now: DateTime::UNIX_EPOCH, ..query.clone() });
+    let reading = {
+        let (api, tenant, query) = (Arc::clone(&api), caller.tenant().clone(), query.clone());
+        async move { read(&api, None, explanation(&api, &tenant, kpi, &query)).await }
+    };
+    let Some(answer) = api.made.explanations.of(question, reading).await? else {
+        let about = format!("{} · {}", kpi.name, period(query.grain, query.period));
+        let what = "The events behind the figure are being read.";
+        return Making { view: &view, title, about, what, progress: None }.page(&api, &caller);
+    };
+    let (found, freshness) = &*answer;
     let locale = Locale::of(&headers);
     let next = found.parts.last().filter(|_| found.has_more).map(|part| cursor(query.period, &part.part));
     let names = in_order(found.totals.amounts.keys().map(String::as_str));
@@ -188,7 +152,7 @@ pub(super) async fn explain(
         n: figure.map_or(String::new(), |shown| rests_on(kpi, &shown.figure, locale)),
         status: figure.map(|shown| shown.status.into()),
         reason: figure.and_then(|shown| shown.figure.parts["reason"].as_str()).map(str::to_owned),
-        sums: names.iter().map(|name| Sum::of(name, &found, writing)).collect(),
+        sums: names.iter().map(|name| Sum::of(name, found, writing)).collect(),
         has_values: found.parts.iter().any(|part| part.value.is_some()),
         has_notes: found.parts.iter().any(|part| part.note.is_some()),
         part_count: locale.count(found.totals.parts),
@@ -200,7 +164,7 @@ pub(super) async fn explain(
         first: parameters.cursor.is_some().then(|| view.to(&view.path)),
         next: next.map(|next| view.here_with(&[("cursor", &next)])),
         json: format!("/v1/kpis/{}/explain?{pairs}", kpi.id),
-        frame: frame(&view, &caller, freshness, "Where it comes from").without_rhythms(),
+        frame: frame(&view, &caller, freshness.clone(), title).without_rhythms(),
     })
 }
 

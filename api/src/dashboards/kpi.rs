@@ -2,15 +2,17 @@
 
 mod table;
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::Grain;
 use domain::kpis::{Better, Kpi, Unit, find};
+use domain::{Grain, TenantId};
 use projections::kpis::evaluate::Terms;
-use projections::kpis::query::Known;
+use projections::kpis::late::Since;
 use projections::kpis::series::{Beside, Segments, Series, SeriesQuery, series_by};
 use projections::kpis::shown::{NEAR, Shown};
 use rust_decimal::prelude::ToPrimitive;
@@ -20,6 +22,8 @@ use self::table::{Columned, Columns, Dimension, Row, beside};
 use super::card::{Card, Setting, headline, points};
 use super::chart::without_far_targets;
 use super::format::{Locale, Pattern};
+use super::making::{Making, Readings};
+use super::past::{self, OF_A_PAST_DAY};
 use super::reports::Chart;
 use super::session::Viewer;
 use super::since::SinceWords;
@@ -30,8 +34,9 @@ use crate::kpis::late;
 use crate::pages::page;
 use crate::parameters::{Parameters, parsed, period as read_period};
 use crate::problem::{NOT_FOUND, Problem};
+use crate::progression::Freshness;
 use crate::reading::read;
-use crate::state::Shared;
+use crate::state::{Api, Shared};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +203,45 @@ impl Asked {
     }
 }
 
+/// What the page shows.
+#[derive(Debug)]
+pub(super) struct ShownOf {
+    terms: Terms,
+    /// And so many periods before, to compare with.
+    found: Series,
+    /// Of each period that is shown.
+    since: Vec<Since>,
+    /// By dimension, of the period that the card is about.
+    split: Vec<(&'static str, Vec<Shown>)>,
+}
+
+/// As of past days: by whose figures they are, the first period that is shown, and what is asked.
+pub(super) type PastSeries = Readings<(TenantId, &'static str, NaiveDate, SeriesQuery), (ShownOf, Freshness)>;
+
+async fn shown(
+    api: &Api,
+    tenant: &TenantId,
+    kpi: &'static Kpi,
+    (from, query): (NaiveDate, &SeriesQuery),
+) -> Result<ShownOf, Problem> {
+    let terms = past::terms(api, tenant, query.as_of).await?;
+    let unknown = || Problem::parameter("definition", format!("{} does not exist", query.definition.unwrap_or_default()));
+    let found = series_by(&api.read_pool, tenant, &terms, kpi, query).await?.ok_or_else(unknown)?;
+    let mut split = Vec::new();
+    let figures: Vec<&Shown> = found.figures.iter().collect();
+    let last = headline(kpi, &figures).map_or(query.to, |shown| shown.figure.period);
+    for dimension in kpi.dimensions {
+        let segments = Segments::Of((*dimension).to_owned());
+        let query = SeriesQuery { from: last, to: last, segments, ..query.clone() };
+        let found = series_by(&api.read_pool, tenant, &terms, kpi, &query).await?.ok_or_else(unknown)?;
+        split.push((*dimension, found.figures));
+    }
+    let mut shown = found.clone();
+    shown.figures.retain(|shown| shown.figure.period >= from);
+    let since = late::since(api, tenant, &terms, (kpi, query), &shown).await?;
+    Ok(ShownOf { terms, found, since, split })
+}
+
 pub(super) async fn kpi(
     State(api): State<Shared>,
     Viewer(caller): Viewer,
@@ -225,32 +269,23 @@ pub(super) async fn kpi(
         limit: None,
         now: view.now,
     };
-    let ask = async {
-        let terms = Terms::load(
-            &mut *api.read_pool.acquire().await.map_err(projections::Error::from)?,
-            "read",
-            caller.tenant(),
-            Known::of(view.as_of),
-        )
-        .await?;
-        let unknown = || Problem::parameter("definition", format!("{} does not exist", definition.unwrap_or_default()));
-        let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &query).await?.ok_or_else(unknown)?;
-        let mut split = Vec::new();
-        // Of the period that the card is about.
-        let figures: Vec<&Shown> = found.figures.iter().collect();
-        let last = headline(kpi, &figures).map_or(query.to, |shown| shown.figure.period);
-        for dimension in kpi.dimensions {
-            let segments = Segments::Of((*dimension).to_owned());
-            let query = SeriesQuery { from: last, to: last, segments, ..query.clone() };
-            let found = series_by(&api.read_pool, caller.tenant(), &terms, kpi, &query).await?.ok_or_else(unknown)?;
-            split.push((*dimension, found.figures));
-        }
-        let mut shown = found.clone();
-        shown.figures.retain(|shown| shown.figure.period >= from);
-        let since = late::since(&api, caller.tenant(), &terms, (kpi, &query), &shown).await?;
-        Ok((terms, found, since, split))
+    let reading = {
+        let (api, tenant, query) = (Arc::clone(&api), caller.tenant().clone(), query.clone());
+        async move { read(&api, None, shown(&api, &tenant, kpi, (from, &query))).await }
     };
-    let ((terms, mut found, since, split), freshness) = read(&api, None, ask).await?;
+    let answer = match view.as_of {
+        None => Some(Arc::new(reading.await?)),
+        Some(_) => {
+            let question = (caller.tenant().clone(), kpi.id, from, SeriesQuery { now: DateTime::UNIX_EPOCH, ..query });
+            api.made.series.of(question, reading).await?
+        }
+    };
+    let Some(answer) = answer else {
+        let about = name_of(kpi.function).0.to_owned();
+        return Making { view: &view, title: kpi.name, about, what: OF_A_PAST_DAY, progress: None }.page(&api, &caller);
+    };
+    let (ShownOf { terms, found, since, split }, freshness) = &*answer;
+    let mut found = found.clone();
     let is_before = |shown: &Shown| shown.figure.period < from;
     let earlier: Vec<Shown> = found.figures.clone();
     let compared = |shown: &Shown| {
@@ -352,11 +387,11 @@ pub(super) async fn kpi(
         definitions: terms.definitions.versions(kpi),
         parameters: (used != serde_json::json!({})).then(|| serde_json::to_string_pretty(&used).expect("it is JSON")),
         notes,
-        dimensions: split.into_iter().map(|(name, figures)| Dimension::of(kpi, grain, name, &figures, setting)).collect(),
+        dimensions: split.iter().map(|(name, figures)| Dimension::of(kpi, grain, name, figures, setting)).collect(),
         csv: download("csv"),
         parquet: download("parquet"),
         segment: segment.map(|segment| segment_label(&segment)),
-        frame: frame(&view, &caller, freshness, kpi.name),
+        frame: frame(&view, &caller, freshness.clone(), kpi.name),
     })
 }
 

@@ -2,18 +2,21 @@
 //! recorded since.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
+use domain::TenantId;
 use domain::kpis::{Unit, find};
-use projections::kpis::late::{Late, LatePart};
+use projections::kpis::late::{Late, LatePart, LateQuery};
 use rust_decimal::Decimal;
 
 use super::explain::{EVENTS_SHOWN, ExplainViewParameters, Writing, in_order, kind_beside};
 use super::format::Locale;
+use super::making::{Making, Readings};
 use super::session::Viewer;
 use super::words::{label, period, segment_label};
 use super::{Frame, frame};
@@ -21,6 +24,7 @@ use crate::kpis::late::{asked, changes};
 use crate::pages::page;
 use crate::parameters::{Parameters, cursor};
 use crate::problem::{NOT_FOUND, Problem};
+use crate::progression::Freshness;
 use crate::reading::read;
 use crate::state::Shared;
 
@@ -86,6 +90,9 @@ impl ThenAndNow {
     }
 }
 
+/// What has changed figures, by whose figure it is and what is asked.
+pub(super) type Changes = Readings<(TenantId, &'static str, LateQuery), (Late, Freshness)>;
+
 pub(super) async fn late(
     State(api): State<Shared>,
     Viewer(caller): Viewer,
@@ -96,12 +103,23 @@ pub(super) async fn late(
     let kpi = find(&id).ok_or_else(|| Problem::new(&NOT_FOUND, format!("there is no KPI {id:?}")))?;
     let (view, parameters) = parameters.asked(kpi, "late")?;
     let query = asked(kpi, &parameters, view.now)?;
-    let (found, freshness) = read(&api, None, changes(&api, caller.tenant(), kpi, &query)).await?;
+    let title = "What has changed since";
+    let question = (caller.tenant().clone(), kpi.id, LateQuery { now: DateTime::UNIX_EPOCH, ..query.clone() });
+    let reading = {
+        let (api, tenant, query) = (Arc::clone(&api), caller.tenant().clone(), query.clone());
+        async move { read(&api, None, changes(&api, &tenant, kpi, &query)).await }
+    };
+    let Some(answer) = api.made.changes.of(question, reading).await? else {
+        let about = format!("{} · {}", kpi.name, period(query.grain, query.period));
+        let what = "The events behind the figure, then and now, are being read.";
+        return Making { view: &view, title, about, what, progress: None }.page(&api, &caller);
+    };
+    let (found, freshness) = &*answer;
     let locale = Locale::of(&headers);
     let writings = [&found.currency_then, &found.currency].map(|currency| Writing { kpi, locale, currency: currency.as_str() });
     let names = in_order(found.totals.amounts.keys().map(String::as_str));
     let next = found.parts.last().filter(|_| found.has_more).map(|part| cursor(query.period, &part.part));
-    let Late { then, now, definition, parts, totals, .. } = &found;
+    let Late { then, now, definition, parts, totals, .. } = found;
     let value = |shown: &Option<projections::kpis::shown::Shown>| shown.as_ref().and_then(|shown| shown.figure.value);
     let (then, now) = (value(then), value(now));
     let [written_then, written] = writings.map(|writing| locale.figures(kpi, writing.currency, now.into_iter().chain(then)));
@@ -131,7 +149,7 @@ pub(super) async fn late(
         first: parameters.cursor.is_some().then(|| view.to(&view.path)),
         next: next.map(|next| view.here_with(&[("cursor", &next)])),
         json: format!("/v1/kpis/{}/late?{pairs}", kpi.id),
-        frame: frame(&view, &caller, freshness, "What has changed since").without_rhythms(),
+        frame: frame(&view, &caller, freshness.clone(), title).without_rhythms(),
     })
 }
 

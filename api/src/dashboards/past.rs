@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use askama::Template;
 use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::kpis::Kpi;
@@ -20,12 +19,11 @@ use projections::stages::{self, Standing};
 use tokio::sync::OnceCell;
 
 use super::card::headline;
+use super::making::{Making, PROBLEM_KEPT_FOR, SOON, WAIT_MAX};
 use super::view::View;
-use super::{Frame, frame};
 use crate::auth::{Caller, Read};
 use crate::kpis::late;
-use crate::pages::page;
-use crate::problem::{Problem, TIMED_OUT};
+use crate::problem::{Problem, TIMED_OUT, TOO_BUSY};
 use crate::state::{Api, Shared};
 
 /// A series that a page shows.
@@ -41,6 +39,8 @@ pub(crate) struct Past {
     kept: Mutex<HashMap<Key, Kept<Series>>>,
     /// What somebody is making.
     claimed: Mutex<HashSet<Key>>,
+    /// What could not be made, for some seconds: a page that asks again is told, and does not have it tried for ever.
+    problems: Mutex<HashMap<Key, (Problem, Instant)>>,
     standings: Mutex<HashMap<(TenantId, NaiveDate), Kept<Standing>>>,
     /// What has become of figures since: of each period's first day, for a minute.
     since: Mutex<HashMap<(Key, NaiveDate), (Since, Instant)>>,
@@ -83,16 +83,10 @@ const STANDINGS_MAX: usize = 1_000;
 const SINCE_KEPT_FOR: Duration = Duration::from_secs(60);
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
 const KEPT_WHILE_BEHIND: Duration = Duration::from_secs(60);
-/// So long a page waits before it says how far it is.
-const WAIT_MAX: Duration = Duration::from_secs(3);
-
-#[derive(Debug, Template)]
-#[template(path = "making.html")]
-struct MakingPage {
-    frame: Frame,
-    done: usize,
-    of: usize,
-}
+/// What is being done when a page of a past day takes long.
+pub(super) const OF_A_PAST_DAY: &str = "What was known then is made from the facts, once, and kept.";
+/// So many series are made at once, or wait for it.
+const CLAIMED_MAX: usize = 2_000;
 
 impl Key {
     fn of(tenant: &TenantId, terms: &Terms, Wanted { kpi, query }: &Wanted) -> Option<Self> {
@@ -117,6 +111,18 @@ impl Past {
 
     fn claimed(&self) -> MutexGuard<'_, HashSet<Key>> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn problem(&self, key: &Key) -> Option<Problem> {
+        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.get(key).filter(|(_, until)| *until > Instant::now()).map(|(problem, _)| problem.clone())
+    }
+
+    fn fail(&self, key: Key, problem: Problem) {
+        let now = Instant::now();
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.retain(|_, (_, until)| *until > now);
+        problems.insert(key, (problem, now + PROBLEM_KEPT_FOR));
     }
 
     fn find(&self, key: &Key) -> Option<Series> {
@@ -286,16 +292,25 @@ pub(super) async fn prepare(
     }
     let tenant = caller.tenant();
     let terms = Arc::new(terms(api, tenant, view.as_of).await?);
-    let of: Vec<(Key, Wanted)> =
-        wanted.into_iter().filter_map(|wanted| Some((Key::of(tenant, &terms, &wanted)?, wanted))).collect();
+    // Each once: a page may show one in two places.
+    let mut keys = HashSet::new();
+    let of = wanted.into_iter().filter_map(|wanted| Some((Key::of(tenant, &terms, &wanted)?, wanted)));
+    let of: Vec<(Key, Wanted)> = of.filter(|(key, _)| keys.insert(key.clone())).collect();
     let missing: Vec<(Key, Wanted)> = of.iter().filter(|(key, _)| api.past.find(key).is_none()).cloned().collect();
     if missing.is_empty() {
         return Ok(None);
     }
+    if let Some(problem) = missing.iter().find_map(|(key, _)| api.past.problem(key)) {
+        return Err(problem);
+    }
     let mine: Vec<(Key, Wanted)> = {
         let mut claimed = api.past.claimed();
+        if claimed.len() >= CLAIMED_MAX {
+            return Err(Problem::new(&TOO_BUSY, format!("{} figures of past days are being made", claimed.len())));
+        }
         missing.iter().filter(|(key, _)| claimed.insert(key.clone())).cloned().collect()
     };
+    let wait = if mine.len() == missing.len() { SOON } else { WAIT_MAX };
     if !mine.is_empty() {
         let claims = Claims { api: Arc::clone(api), keys: mine.iter().map(|(key, _)| key.clone()).collect() };
         let (tenant, terms) = (tenant.clone(), Arc::clone(&terms));
@@ -308,6 +323,7 @@ pub(super) async fn prepare(
                             problem = problem.detail,
                             "figures of a past day could not be made"
                         );
+                        claims.api.past.fail(key, problem);
                         return;
                     }
                     claims.api.past.claimed().remove(&key);
@@ -316,22 +332,24 @@ pub(super) async fn prepare(
             claims.api.stopping.run_until_cancelled(make).await;
         });
     }
-    let until = Instant::now() + WAIT_MAX;
+    let until = Instant::now() + wait;
     loop {
         // In this order: what is made is kept before its claim goes.
         let claimed = api.past.claimed().clone();
         let missing = of.iter().filter(|(key, _)| api.past.find(key).is_none());
         let (made, left): (Vec<_>, Vec<_>) = missing.partition(|(key, _)| !claimed.contains(key));
         if !made.is_empty() {
-            return Err(Problem::new(&TIMED_OUT, "the figures of that day could not be made; the server's log says why"));
+            let stopped = || Problem::new(&TIMED_OUT, "the figures of that day were not made");
+            return Err(made.iter().find_map(|(key, _)| api.past.problem(key)).unwrap_or_else(stopped));
         }
         if left.is_empty() {
             return Ok(None);
         }
         if Instant::now() > until {
-            let freshness = api.progression.seen().freshness();
-            let frame = frame(view, caller, freshness, title);
-            return page(&MakingPage { frame, done: of.len() - left.len(), of: of.len() }).map(Some);
+            let progress = (of.len() - left.len(), of.len());
+            let about = String::new();
+            let making = Making { view, title, about, what: OF_A_PAST_DAY, progress: Some(progress) };
+            return making.page(api, caller).map(Some);
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }

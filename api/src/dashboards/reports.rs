@@ -4,7 +4,7 @@
 mod finance;
 mod okrs;
 mod people;
-mod reliability;
+pub(super) mod reliability;
 pub(super) mod risks;
 mod stages;
 mod unit_economics;

@@ -14,7 +14,7 @@ use super::shown::{Shown, Status};
 use crate::error::Error;
 
 /// What is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SeriesQuery {
     pub grain: Grain,
     /// Any day of the first period.
@@ -34,7 +34,7 @@ pub struct SeriesQuery {
 }
 
 /// A figure's place in a series: its period's first day, and its segment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub period: NaiveDate,
     pub segment: String,

@@ -1,21 +1,26 @@
 //! The service levels over 30 days, and how much of each error budget is left.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{NaiveDate, Utc};
-use domain::Grain;
 use domain::kpis::{Kpi, Unit};
-use projections::kpis::series::{Segments, series};
+use domain::{Grain, TenantId};
+use projections::kpis::series::{Segments, SeriesQuery, series};
 use projections::kpis::shown::Shown;
 use projections::reports::service_levels::{ServiceLevelStanding, service_levels};
+use projections::reports::{Asked, Report};
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Basis, Chart, Told, Writing, asked, kpi, link, newest, no_data, part};
+use super::{Basis, Chart, Told, Writing, kpi, link, newest, no_data, part};
 use crate::dashboards::card::{StatusWord, rests_on};
 use crate::dashboards::chart::{Point, meter};
 use crate::dashboards::format::{Locale, Together};
+use crate::dashboards::making::{Making, Readings};
+use crate::dashboards::past::OF_A_PAST_DAY;
 use crate::dashboards::session::Viewer;
 use crate::dashboards::view::{View, ViewParameters};
 use crate::dashboards::words::{period, tick};
@@ -23,8 +28,9 @@ use crate::dashboards::{Frame, frame};
 use crate::pages::page;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
+use crate::progression::Freshness;
 use crate::reading::read;
-use crate::state::Shared;
+use crate::state::{Api, Shared};
 
 #[derive(Debug, Template)]
 #[template(path = "reliability.html")]
@@ -85,6 +91,21 @@ struct Day {
 const COURSES: [&str; 2] = ["slo_uptime", "slo_response"];
 const DAYS: u32 = 30;
 
+/// Every service level, and the days of some.
+type Levels = (Report<Vec<ServiceLevelStanding>>, Vec<(&'static Kpi, Vec<Shown>)>);
+/// As of past days.
+pub(in crate::dashboards) type Reliability = Readings<(TenantId, NaiveDate), (Levels, Freshness)>;
+
+async fn levels(api: &Api, tenant: &TenantId, days: &SeriesQuery) -> Result<Levels, Problem> {
+    let report = service_levels(&api.read_pool, Asked { tenant, as_of: days.as_of, now: days.now }).await?;
+    let mut courses = Vec::new();
+    for id in COURSES {
+        let found = series(&api.read_pool, tenant, kpi(id), days).await?;
+        courses.push((kpi(id), found.map(|found| found.figures).unwrap_or_default()));
+    }
+    Ok((report, courses))
+}
+
 pub(super) async fn show(
     State(api): State<Shared>,
     Viewer(caller): Viewer,
@@ -92,23 +113,27 @@ pub(super) async fn show(
     Parameters(parameters): Parameters<ViewParameters>,
 ) -> Result<Response, Problem> {
     let view = View::parse("/dashboards/reliability".to_owned(), &parameters, Utc::now())?;
-    let ask = async {
-        let report = service_levels(&api.read_pool, asked(&view, caller.tenant())).await?;
-        let mut courses = Vec::new();
-        for id in COURSES {
-            let query = newest(&view, Grain::Day, DAYS - 1, Segments::Total);
-            let found = Box::pin(series(&api.read_pool, caller.tenant(), kpi(id), &query)).await?;
-            courses.push((kpi(id), found.map(|found| found.figures).unwrap_or_default()));
-        }
-        Ok((report, courses))
+    let query = newest(&view, Grain::Day, DAYS - 1, Segments::Total);
+    let reading = {
+        let (api, tenant) = (Arc::clone(&api), caller.tenant().clone());
+        async move { read(&api, None, levels(&api, &tenant, &query)).await }
     };
-    let ((report, courses), freshness) = read(&api, None, ask).await?;
+    let title = "Reliability";
+    let answer = match view.as_of {
+        None => Some(Arc::new(reading.await?)),
+        Some(day) => api.made.reliability.of((caller.tenant().clone(), day), reading).await?,
+    };
+    let Some(answer) = answer else {
+        let about = String::new();
+        return Making { view: &view, title, about, what: OF_A_PAST_DAY, progress: None }.page(&api, &caller);
+    };
+    let ((report, courses), freshness) = &*answer;
     let writing = Writing { locale: Locale::of(&headers), currency: &report.currency };
     page(&ReliabilityPage {
         levels: report.data.iter().map(|level| Level::of(level, &view, writing)).collect(),
         series: courses.iter().map(|(kpi, figures)| Course::of(kpi, figures, &view, writing)).collect(),
-        basis: Basis::of(&report),
-        frame: frame(&view, &caller, freshness, "Reliability").without_rhythms(),
+        basis: Basis::of(report),
+        frame: frame(&view, &caller, freshness.clone(), title).without_rhythms(),
     })
 }
 
