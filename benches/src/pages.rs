@@ -86,27 +86,52 @@ pub(crate) async fn pages(servers: &Servers, report: &mut Report) -> anyhow::Res
     of_a_past_day(&program, report).await
 }
 
-/// All parts of a figure are read for each page of them, and kept for a minute: this is the figure of most parts.
+/// All parts of a figure are read for each page of them, and kept for a minute where that takes long. A page says soon that they are
+/// being read; the figure's events are behind the one after it.
 async fn explained(program: &Program, report: &mut Report) -> anyhow::Result<()> {
-    let month = chrono::Utc::now().date_naive() - chrono::Months::new(1);
-    let path = format!("kpis/active_capsule_interactions/explain?period={}", month.format("%Y-%m"));
-    let parts = program.get_json(&format!("/v1/{path}")).await?["totals"]["parts"].clone();
-    let page = format!("/dashboards/{}", path.replace("period=", "of="));
-    let first = Instant::now();
-    program.weigh(&page).await?;
-    let first = first.elapsed();
-    let mut times = times(program, &page).await?;
+    let month = (chrono::Utc::now().date_naive() - chrono::Months::new(1)).format("%Y-%m");
+    let kpis = program.get_json("/v1/kpis").await?;
+    let kpis: Vec<&str> = kpis["data"].as_array().context("KPIs")?.iter().filter_map(|kpi| kpi["id"].as_str()).collect();
+    let (mut first, mut whole) = (Vec::new(), Vec::new());
+    let mut longest = (Duration::ZERO, "");
+    for kpi in &kpis {
+        let made = made(program, &format!("/dashboards/kpis/{kpi}/explain?of={month}")).await?;
+        first.push(made.first);
+        whole.push(made.whole);
+        longest = longest.max((made.whole, kpi));
+    }
     report.add(
-        &format!("the page that explains a month's {parts} active interactions"),
+        &format!("the page that explains the last month's figure, for who asks first, each of {} KPIs", kpis.len()),
         format!(
-            "{:.0} ms for the first to ask, then p50 {:.0} ms, p95 {:.0} ms",
-            first.as_secs_f64() * 1_000.0,
-            percentile(&mut times, 50),
-            percentile(&mut times, 95)
+            "p50 {:.0} ms, p95 {:.0} ms; whole after p50 {:.0} ms, p95 {:.0} ms, {} after {:.0} ms",
+            percentile(&mut first, 50),
+            percentile(&mut first, 95),
+            percentile(&mut whole, 50),
+            percentile(&mut whole, 95),
+            longest.1,
+            longest.0.as_secs_f64() * 1_000.0
         ),
         "p95 < 200 ms",
     );
     Ok(())
+}
+
+struct Made {
+    /// Until there is a page, and be it one that says that more is being made.
+    first: Duration,
+    whole: Duration,
+}
+
+/// As a browser asks for a page, and again where the page says so.
+async fn made(program: &Program, page: &str) -> anyhow::Result<Made> {
+    let asked = Instant::now();
+    let is_whole = async || anyhow::Ok(!String::from_utf8_lossy(&program.get(page).await?).contains("data-making"));
+    let mut is_there = is_whole().await?;
+    let first = asked.elapsed();
+    while !is_there {
+        is_there = is_whole().await?;
+    }
+    Ok(Made { first, whole: asked.elapsed() })
 }
 
 /// How long a page takes, asked for again and again.
@@ -120,22 +145,20 @@ async fn times(program: &Program, page: &str) -> anyhow::Result<Vec<Duration>> {
     Ok(times)
 }
 
-/// A board as of a past day is made once: how long that takes, and what it costs afterwards.
+/// A board as of a past day is made once, and says meanwhile how far it is: how long that takes, and what it costs afterwards.
 async fn of_a_past_day(program: &Program, report: &mut Report) -> anyhow::Result<()> {
     let yesterday = chrono::Utc::now().date_naive() - chrono::Days::new(1);
     let page = format!("/dashboards?as_of={yesterday}");
-    let started = Instant::now();
-    loop {
-        if !String::from_utf8_lossy(&program.get(&page).await?).contains("Being worked out") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    let first = started.elapsed();
+    let made = made(program, &page).await?;
     let mut times = times(program, &page).await?;
     report.add(
         "the overview as of a past day",
-        format!("made in {:.1} s, once; p95 {:.1} ms from then on", first.as_secs_f64(), percentile(&mut times, 95)),
+        format!(
+            "{:.0} ms for who asks first, whole after {:.1} s, once; p95 {:.1} ms from then on",
+            made.first.as_secs_f64() * 1_000.0,
+            made.whole.as_secs_f64(),
+            percentile(&mut times, 95)
+        ),
         "p95 < 200 ms",
     );
     Ok(())
