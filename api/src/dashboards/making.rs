@@ -78,7 +78,7 @@ const KEPT_MAX: usize = 200;
 const KEPT_FOR: Duration = Duration::from_secs(60);
 /// Long enough for those to hear of it who wait.
 pub(super) const PROBLEM_KEPT_FOR: Duration = Duration::from_secs(10);
-/// What is read sooner is not kept.
+/// What is there sooner is not kept: nobody was told to ask for it again.
 const LONG: Duration = Duration::from_millis(50);
 
 impl<Q, T> Default for Readings<Q, T> {
@@ -109,8 +109,8 @@ impl<Q: Eq + Hash, T: Send + Sync + 'static> Readings<Q, T> {
         read: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<(Reading<T>, Duration), Problem> {
         let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        readings.retain(|_, reading| reading.borrow().as_ref().is_none_or(|answer| answer.until > now));
+        let asked = Instant::now();
+        readings.retain(|_, reading| reading.borrow().as_ref().is_none_or(|answer| answer.until > asked));
         if let Some(reading) = readings.get(&question) {
             return Ok((reading.clone(), WAIT_MAX));
         }
@@ -124,11 +124,10 @@ impl<Q: Eq + Hash, T: Send + Sync + 'static> Readings<Q, T> {
         let places = Arc::clone(&self.places);
         tokio::spawn(async move {
             let _place = places.acquire_owned().await.expect("it is never closed");
-            let begun = Instant::now();
             // In a task of its own: whatever becomes of it, whoever waits is told.
             let found = tokio::spawn(read).await.unwrap_or_else(|ended| Err(Problem::new(&INTERNAL, ended.to_string())));
             let kept_for = match &found {
-                _ if begun.elapsed() < LONG => Duration::ZERO,
+                _ if asked.elapsed() < LONG => Duration::ZERO,
                 Ok(_) => KEPT_FOR,
                 Err(_) => PROBLEM_KEPT_FOR,
             };
@@ -185,6 +184,22 @@ mod tests {
             let found = readings.of("quick", read_for(Duration::ZERO, Ok(answer))).await.unwrap();
             assert_eq!(found.as_deref(), Some(&answer), "what is read soon is read anew");
         }
+    }
+
+    #[tokio::test]
+    async fn who_was_told_to_ask_again_has_what_was_read_after_it_was_waited_for() {
+        let readings = Readings::default();
+        for question in 0..AT_ONCE {
+            let long = async {
+                sleep(SOON * 3).await;
+                Ok(())
+            };
+            readings.begun(question, long).map(drop).unwrap();
+        }
+        assert_eq!(readings.of(AT_ONCE, async { Ok(()) }).await.unwrap(), None, "no place is free");
+        sleep(SOON * 4).await;
+        let again = readings.of(AT_ONCE, async { unreachable!("it is read once") }).await;
+        assert_eq!(again.unwrap().as_deref(), Some(&()));
     }
 
     #[tokio::test]
