@@ -205,7 +205,7 @@ impl Asked {
 
 /// What the page shows.
 #[derive(Debug)]
-pub(super) struct ShownOf {
+pub(super) struct Contents {
     terms: Terms,
     /// And so many periods before, to compare with.
     found: Series,
@@ -216,14 +216,14 @@ pub(super) struct ShownOf {
 }
 
 /// As of past days: by whose figures they are, the first period that is shown, and what is asked.
-pub(super) type PastSeries = Readings<(TenantId, &'static str, NaiveDate, SeriesQuery), (ShownOf, Freshness)>;
+pub(super) type PastSeries = Readings<(TenantId, &'static str, NaiveDate, SeriesQuery), (Contents, Freshness)>;
 
 async fn shown(
     api: &Api,
     tenant: &TenantId,
     kpi: &'static Kpi,
     (from, query): (NaiveDate, &SeriesQuery),
-) -> Result<ShownOf, Problem> {
+) -> Result<Contents, Problem> {
     let terms = past::terms(api, tenant, query.as_of).await?;
     let unknown = || Problem::parameter("definition", format!("{} does not exist", query.definition.unwrap_or_default()));
     let found = series_by(&api.read_pool, tenant, &terms, kpi, query).await?.ok_or_else(unknown)?;
@@ -239,7 +239,7 @@ async fn shown(
     let mut shown = found.clone();
     shown.figures.retain(|shown| shown.figure.period >= from);
     let since = late::since(api, tenant, &terms, (kpi, query), &shown).await?;
-    Ok(ShownOf { terms, found, since, split })
+    Ok(Contents { terms, found, since, split })
 }
 
 pub(super) async fn kpi(
@@ -284,7 +284,7 @@ pub(super) async fn kpi(
         let about = name_of(kpi.function).0.to_owned();
         return Making { view: &view, title: kpi.name, about, what: OF_A_PAST_DAY, progress: None }.page(&api, &caller);
     };
-    let (ShownOf { terms, found, since, split }, freshness) = &*answer;
+    let (Contents { terms, found, since, split }, freshness) = &*answer;
     let mut found = found.clone();
     let is_before = |shown: &Shown| shown.figure.period < from;
     let earlier: Vec<Shown> = found.figures.clone();
