@@ -3,6 +3,7 @@
 //! All of a figure's parts are read for each page of them. What takes long is kept for a minute, so that going to and fro does not
 //! read a month's events each time; the page then says as of when it is, like any other.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -28,7 +29,6 @@ use crate::pages::page;
 use crate::parameters::{Parameters, cursor};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::progression::Freshness;
-use crate::reading::read;
 use crate::state::Shared;
 
 #[derive(Debug, Default, Deserialize)]
@@ -123,14 +123,15 @@ pub(super) async fn explain(
     let query = asked(kpi, &parameters, view.now)?;
     let title = "Where it comes from";
     let question = (caller.tenant().clone(), kpi.id, ExplainQuery { now: DateTime::UNIX_EPOCH, ..query.clone() });
-    let reading = {
+    let ask = {
         let (api, tenant, query) = (Arc::clone(&api), caller.tenant().clone(), query.clone());
-        async move { read(&api, None, explanation(&api, &tenant, kpi, &query)).await }
+        Box::pin(async move { explanation(&api, &tenant, kpi, &query).await })
     };
-    let Some(answer) = api.made.explanations.of(question, reading).await? else {
-        let about = format!("{} · {}", kpi.name, period(query.grain, query.period));
-        let what = "The events behind the figure are being read.";
-        return Making { view: &view, title, about, what, progress: None }.page(&api, &caller);
+    let making =
+        Making::of_figure(&view, title, (kpi, query.grain, query.period), "The events behind the figure are being read.");
+    let answer = match api.made.explanations.or_page((&api, &caller), Some(question), ask, making).await? {
+        ControlFlow::Continue(answer) => answer,
+        ControlFlow::Break(page) => return Ok(page),
     };
     let (found, freshness) = &*answer;
     let locale = Locale::of(&headers);

@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -35,7 +36,6 @@ use crate::pages::page;
 use crate::parameters::{Parameters, parsed, period as read_period};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::progression::Freshness;
-use crate::reading::read;
 use crate::state::{Api, Shared};
 
 #[derive(Debug, Deserialize)]
@@ -218,7 +218,7 @@ pub(super) struct Contents {
 /// As of past days: by whose figures they are, the first period that is shown, and what is asked.
 pub(super) type PastSeries = Readings<(TenantId, &'static str, NaiveDate, SeriesQuery), (Contents, Freshness)>;
 
-async fn shown(
+async fn contents(
     api: &Api,
     tenant: &TenantId,
     kpi: &'static Kpi,
@@ -269,25 +269,24 @@ pub(super) async fn kpi(
         limit: None,
         now: view.now,
     };
-    let reading = {
-        let (api, tenant, query) = (Arc::clone(&api), caller.tenant().clone(), query.clone());
-        async move { read(&api, None, shown(&api, &tenant, kpi, (from, &query))).await }
+    let question = view.as_of.map(|_| {
+        let query = SeriesQuery { now: DateTime::UNIX_EPOCH, ..query.clone() };
+        (caller.tenant().clone(), kpi.id, from, query)
+    });
+    let ask = {
+        let (api, tenant) = (Arc::clone(&api), caller.tenant().clone());
+        Box::pin(async move { contents(&api, &tenant, kpi, (from, &query)).await })
     };
-    let answer = match view.as_of {
-        None => Some(Arc::new(reading.await?)),
-        Some(_) => {
-            let question = (caller.tenant().clone(), kpi.id, from, SeriesQuery { now: DateTime::UNIX_EPOCH, ..query });
-            api.made.series.of(question, reading).await?
-        }
+    let about = name_of(kpi.function).0.to_owned();
+    let making = Making { view: &view, title: kpi.name, about, what: OF_A_PAST_DAY, progress: None };
+    let answer = match api.made.series.or_page((&api, &caller), question, ask, making).await? {
+        ControlFlow::Continue(answer) => answer,
+        ControlFlow::Break(page) => return Ok(page),
     };
-    let Some(answer) = answer else {
-        let about = name_of(kpi.function).0.to_owned();
-        return Making { view: &view, title: kpi.name, about, what: OF_A_PAST_DAY, progress: None }.page(&api, &caller);
-    };
-    let (Contents { terms, found, since, split }, freshness) = &*answer;
-    let mut found = found.clone();
+    let (Contents { terms, found: earlier, since, split }, freshness) = &*answer;
+    let mut found = earlier.clone();
+    let earlier = &earlier.figures;
     let is_before = |shown: &Shown| shown.figure.period < from;
-    let earlier: Vec<Shown> = found.figures.clone();
     let compared = |shown: &Shown| {
         let then = grain.before(shown.figure.period, back);
         earlier.iter().find(|past| past.figure.period == then && past.figure.segment == shown.figure.segment)

@@ -2,6 +2,7 @@
 //! recorded since.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -25,7 +26,6 @@ use crate::pages::page;
 use crate::parameters::{Parameters, cursor};
 use crate::problem::{NOT_FOUND, Problem};
 use crate::progression::Freshness;
-use crate::reading::read;
 use crate::state::Shared;
 
 #[derive(Debug, Template)]
@@ -105,14 +105,19 @@ pub(super) async fn late(
     let query = asked(kpi, &parameters, view.now)?;
     let title = "What has changed since";
     let question = (caller.tenant().clone(), kpi.id, LateQuery { now: DateTime::UNIX_EPOCH, ..query.clone() });
-    let reading = {
+    let ask = {
         let (api, tenant, query) = (Arc::clone(&api), caller.tenant().clone(), query.clone());
-        async move { read(&api, None, changes(&api, &tenant, kpi, &query)).await }
+        Box::pin(async move { changes(&api, &tenant, kpi, &query).await })
     };
-    let Some(answer) = api.made.changes.of(question, reading).await? else {
-        let about = format!("{} · {}", kpi.name, period(query.grain, query.period));
-        let what = "The events behind the figure, then and now, are being read.";
-        return Making { view: &view, title, about, what, progress: None }.page(&api, &caller);
+    let making = Making::of_figure(
+        &view,
+        title,
+        (kpi, query.grain, query.period),
+        "The events behind the figure, then and now, are being read.",
+    );
+    let answer = match api.made.changes.or_page((&api, &caller), Some(question), ask, making).await? {
+        ControlFlow::Continue(answer) => answer,
+        ControlFlow::Break(page) => return Ok(page),
     };
     let (found, freshness) = &*answer;
     let locale = Locale::of(&headers);

@@ -3,20 +3,28 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::response::Response;
+use chrono::NaiveDate;
+use domain::Grain;
+use domain::kpis::Kpi;
+use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::view::View;
+use super::words::period;
 use super::{Frame, frame};
 use crate::auth::{Caller, Read};
 use crate::pages::page;
 use crate::problem::{INTERNAL, Problem, TOO_BUSY};
-use crate::state::Api;
+use crate::progression::Freshness;
+use crate::reading::read;
+use crate::state::{Api, Shared};
 
 /// So long whoever asks first waits for the page itself.
 pub(super) const SOON: Duration = Duration::from_millis(120);
@@ -46,7 +54,13 @@ pub(super) struct Making<'a> {
     pub(super) progress: Option<(usize, usize)>,
 }
 
-impl Making<'_> {
+impl<'a> Making<'a> {
+    /// Of what is about one figure.
+    pub(super) fn of_figure(view: &'a View, title: &'a str, figure: (&Kpi, Grain, NaiveDate), what: &'static str) -> Self {
+        let (kpi, grain, start) = figure;
+        Self { view, title, about: format!("{} · {}", kpi.name, period(grain, start)), what, progress: None }
+    }
+
     /// The page that stands for it.
     pub(super) fn page(self, api: &Api, caller: &Caller<Read>) -> Result<Response, Problem> {
         let Self { view, title, about, what, progress } = self;
@@ -81,15 +95,41 @@ pub(super) const PROBLEM_KEPT_FOR: Duration = Duration::from_secs(10);
 /// What is there sooner is not kept: nobody was told to ask for it again.
 const LONG: Duration = Duration::from_millis(50);
 
+fn failed() -> Problem {
+    Problem::new(&INTERNAL, "what was asked for could not be read; the server's log says why")
+}
+
 impl<Q, T> Default for Readings<Q, T> {
     fn default() -> Self {
         Self { readings: Mutex::default(), places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
+impl<Q: Eq + Hash, T: Send + Sync + 'static> Readings<Q, (T, Freshness)> {
+    /// What is asked for and how fresh it is, or the page that stands for it meanwhile. Without a question it is of the present, which
+    /// is waited for and read each time.
+    pub(super) async fn or_page(
+        &self,
+        (api, caller): (&Shared, &Caller<Read>),
+        question: Option<Q>,
+        ask: BoxFuture<'static, Result<T, Problem>>,
+        making: Making<'_>,
+    ) -> Result<ControlFlow<Response, Arc<(T, Freshness)>>, Problem> {
+        let reading = {
+            let api = Arc::clone(api);
+            async move { read(&api, None, ask).await }
+        };
+        let Some(question) = question else { return Ok(ControlFlow::Continue(Arc::new(reading.await?))) };
+        match self.of(question, reading).await? {
+            Some(answer) => Ok(ControlFlow::Continue(answer)),
+            None => Ok(ControlFlow::Break(making.page(api, caller)?)),
+        }
+    }
+}
+
 impl<Q: Eq + Hash, T: Send + Sync + 'static> Readings<Q, T> {
     /// The answer to a question, kept or read now. None: it is being read, and will be there when it is asked for again.
-    pub(super) async fn of(
+    async fn of(
         &self,
         question: Q,
         read: impl Future<Output = Result<T, Problem>> + Send + 'static,
@@ -97,7 +137,7 @@ impl<Q: Eq + Hash, T: Send + Sync + 'static> Readings<Q, T> {
         let (mut reading, wait) = self.begun(question, read)?;
         match timeout(wait, reading.wait_for(Option::is_some)).await {
             Ok(Ok(answer)) => answer.as_ref().expect("it was waited for").found.clone().map(Some),
-            Ok(Err(_)) => Err(Problem::new(&INTERNAL, "what was asked for could not be read; the server's log says why")),
+            Ok(Err(_)) => Err(failed()),
             Err(_) => Ok(None),
         }
     }
@@ -125,7 +165,10 @@ impl<Q: Eq + Hash, T: Send + Sync + 'static> Readings<Q, T> {
         tokio::spawn(async move {
             let _place = places.acquire_owned().await.expect("it is never closed");
             // In a task of its own: whatever becomes of it, whoever waits is told.
-            let found = tokio::spawn(read).await.unwrap_or_else(|ended| Err(Problem::new(&INTERNAL, ended.to_string())));
+            let found = tokio::spawn(read).await.unwrap_or_else(|ended| {
+                tracing::error!(%ended, "what was asked for could not be read");
+                Err(failed())
+            });
             let kept_for = match &found {
                 _ if asked.elapsed() < LONG => Duration::ZERO,
                 Ok(_) => KEPT_FOR,

@@ -1,5 +1,6 @@
 //! The service levels over 30 days, and how much of each error budget is left.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -29,7 +30,6 @@ use crate::pages::page;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::progression::Freshness;
-use crate::reading::read;
 use crate::state::{Api, Shared};
 
 #[derive(Debug, Template)]
@@ -114,18 +114,16 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let view = View::parse("/dashboards/reliability".to_owned(), &parameters, Utc::now())?;
     let query = newest(&view, Grain::Day, DAYS - 1, Segments::Total);
-    let reading = {
+    let ask = {
         let (api, tenant) = (Arc::clone(&api), caller.tenant().clone());
-        async move { read(&api, None, levels(&api, &tenant, &query)).await }
+        Box::pin(async move { levels(&api, &tenant, &query).await })
     };
     let title = "Reliability";
-    let answer = match view.as_of {
-        None => Some(Arc::new(reading.await?)),
-        Some(day) => api.made.reliability.of((caller.tenant().clone(), day), reading).await?,
-    };
-    let Some(answer) = answer else {
-        let about = String::new();
-        return Making { view: &view, title, about, what: OF_A_PAST_DAY, progress: None }.page(&api, &caller);
+    let question = view.as_of.map(|day| (caller.tenant().clone(), day));
+    let making = Making { view: &view, title, about: String::new(), what: OF_A_PAST_DAY, progress: None };
+    let answer = match api.made.reliability.or_page((&api, &caller), question, ask, making).await? {
+        ControlFlow::Continue(answer) => answer,
+        ControlFlow::Break(page) => return Ok(page),
     };
     let ((report, courses), freshness) = &*answer;
     let writing = Writing { locale: Locale::of(&headers), currency: &report.currency };
