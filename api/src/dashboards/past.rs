@@ -339,8 +339,7 @@ pub(super) async fn prepare(
         let missing = of.iter().filter(|(key, _)| api.past.find(key).is_none());
         let (made, left): (Vec<_>, Vec<_>) = missing.partition(|(key, _)| !claimed.contains(key));
         if !made.is_empty() {
-            let stopped = || Problem::new(&TIMED_OUT, "the figures of that day were not made");
-            return Err(made.iter().find_map(|(key, _)| api.past.problem(key)).unwrap_or_else(stopped));
+            return Err(made.iter().find_map(|(key, _)| api.past.problem(key)).unwrap_or_else(not_made));
         }
         if left.is_empty() {
             return Ok(None);
@@ -355,7 +354,11 @@ pub(super) async fn prepare(
     }
 }
 
-/// However the making ends, nothing stays claimed.
+fn not_made() -> Problem {
+    Problem::new(&TIMED_OUT, "the figures of that day were not made; the server's log says why")
+}
+
+/// However the making ends, nothing stays claimed, and what was not made is known.
 struct Claims {
     api: Shared,
     keys: Vec<Key>,
@@ -364,6 +367,12 @@ struct Claims {
 impl Drop for Claims {
     fn drop(&mut self) {
         let mut claimed = self.api.past.claimed();
+        // The first that is left is the one that was not to be made, though nothing may have been said, as of a fault of ours.
+        if let Some(key) = self.keys.iter().find(|key| claimed.contains(*key))
+            && self.api.past.problem(key).is_none()
+        {
+            self.api.past.fail(key.clone(), not_made());
+        }
         for key in &self.keys {
             claimed.remove(key);
         }
