@@ -1,6 +1,10 @@
 //! Charts as SVG, drawn here: they need no script, and a table stands behind each.
 
+mod scale;
+
 use std::fmt::Write as _;
+
+use self::scale::Scale;
 
 /// One period of a chart.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -286,67 +290,6 @@ pub(super) fn meter(share: f64, class: &str) -> String {
     format!(
         r#"<svg class="track {class}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect class="whole" width="100" height="6"/><rect class="part" width="{width:.1}" height="6"/></svg>"#
     )
-}
-
-/// Values to heights: the least at the bottom.
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    least: f64,
-    most: f64,
-    height: f64,
-    step: f64,
-}
-
-impl Scale {
-    fn of(points: &[Point], height: f64, from_zero: bool) -> Option<Self> {
-        let values = || {
-            points
-                .iter()
-                .flat_map(|point| [point.value, point.target, point.compared])
-                .flatten()
-                .filter(|value| value.is_finite())
-        };
-        points.iter().find_map(|point| point.value)?;
-        let (mut least, mut most) =
-            values().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(value), most.max(value)));
-        if from_zero {
-            (least, most) = (least.min(0.0), most.max(0.0));
-        }
-        if (most - least).abs() < f64::EPSILON {
-            (least, most) = (least - 0.5, most + 0.5);
-        }
-        let mut step = 10_f64.powf(((most - least) / 4.0).log10().floor());
-        for factor in [2.0, 2.5, 2.0] {
-            if (most - least) / step > 6.0 {
-                step *= factor;
-            }
-        }
-        if from_zero {
-            (least, most) = ((least / step).floor() * step, (most / step).ceil() * step);
-        }
-        Some(Self { least, most, height, step })
-    }
-
-    /// From a round number to another.
-    fn rounded(self, step_min: f64) -> Self {
-        let step = self.step.max(step_min);
-        // What is a round number already stays it, however it is kept.
-        let near = 1e-6;
-        let (least, most) = ((self.least / step + near).floor() * step, (self.most / step - near).ceil() * step);
-        Self { least, most, step, ..self }
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        self.height * (self.most - value) / (self.most - self.least)
-    }
-
-    fn ticks(&self) -> Vec<f64> {
-        let count = ((self.most - self.least) / self.step).round() as usize;
-        (0..=count)
-            .map(|place| self.least + self.step * place as f64)
-            .map(|tick| if tick.abs() < self.step / 1e6 { 0.0 } else { tick })
-            .collect()
-    }
 }
 
 /// The stretches without a gap.
